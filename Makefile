@@ -1,0 +1,74 @@
+# Everything runs in .venv, made by the first target that needs it.
+
+# The first Python of 3.10 - 3.13 that runs.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.10; do \
+	$$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& echo $$python && break; done)
+BIN := .venv/bin
+LATEST := .venv-latest/bin
+
+# Of `make dev`: where Dagster keeps its records, and the port of its UI.
+DAGSTER_HOME ?= $(CURDIR)/.dagster
+PORT ?= 3000
+
+export DAGSTER_DISABLE_TELEMETRY := yes
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-latest lint format dev bench constraints clean
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.venv/installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.10 - 3.13 is needed, and none was found: install one, or name it with PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: .venv/installed ## load the demo API into DuckDB and show what was loaded
+	@$(BIN)/python -m analytics_assets.demo
+
+test: .venv/installed node_modules/emulate ## run the tests
+	$(BIN)/python -m pytest
+
+# The stack's newest releases, without the superseded dagster-embedded-elt, which pins older ones.
+test-latest: .venv-latest/installed node_modules/emulate ## run the tests on the newest dagster
+	$(LATEST)/python -m pytest
+
+.venv-latest/installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.10 - 3.13 is needed, and none was found."; exit 1; }
+	$(PYTHON) -m venv .venv-latest
+	$(LATEST)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(LATEST)/python -c "from importlib.metadata import requires; print(*(line.split(';')[0] for line in requires('analytics-assets') if 'embedded-elt' not in line), sep='\n')" > .venv-latest/requirements.txt
+	$(LATEST)/pip install --quiet --disable-pip-version-check --upgrade --requirement .venv-latest/requirements.txt
+	@touch $@
+
+lint: .venv/installed ## check style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: .venv/installed ## format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+dev: .venv/installed ## open the Dagster UI on http://127.0.0.1:3000
+	@mkdir -p $(DAGSTER_HOME) && cp -n dagster.yaml $(DAGSTER_HOME)
+	DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
+
+bench: .venv/installed ## measure, as ratios
+	$(BIN)/python -m benchmarks.definitions
+
+constraints: .venv/installed ## resolve constraints.txt anew
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 --upgrade \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file constraints.txt
+
+# A server for the tests that nobody here wrote. `latest` of this name is an unrelated package.
+node_modules/emulate:
+	@if command -v npm >/dev/null; then \
+		npm install --no-save --no-package-lock --no-audit --no-fund --silent emulate@0.11.2; \
+	else echo "npm is missing: the tests against emulate will be skipped"; mkdir -p $@; fi
+
+clean: ## delete what was installed
+	rm -rf .venv .venv-latest node_modules build *.egg-info

@@ -1,0 +1,1 @@
+"""Tests of the demo API, against a real process over real HTTP."""
