@@ -1,0 +1,16 @@
+"""What is loaded, as data: the API, its resources, and the checks a configuration must pass."""
+
+from analytics_assets.configuration.analytics import ANALYTICS, PLACEHOLDER_URL
+from analytics_assets.configuration.types import ApiConfig, BareList, FieldType, ResourceConfig
+from analytics_assets.configuration.validation import ConfigurationError, validate
+
+__all__ = [
+    "ANALYTICS",
+    "PLACEHOLDER_URL",
+    "ApiConfig",
+    "BareList",
+    "ConfigurationError",
+    "FieldType",
+    "ResourceConfig",
+    "validate",
+]

@@ -1,0 +1,88 @@
+"""How resources depend on each other, read from the placeholders of their endpoints."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, cast
+
+from dlt.sources.rest_api.typing import Endpoint
+
+from analytics_assets.configuration.types import ApiConfig, ResourceConfig
+
+
+class ParentField(NamedTuple):
+    """A field of a parent's row that a child's request is made from."""
+
+    resource: str
+    field: str
+
+
+def endpoint_of(resource: ResourceConfig) -> Endpoint:
+    """The endpoint of a resource, always as a dict: `validate` refuses the short form."""
+    return cast(Endpoint, resource["endpoint"])
+
+
+def parent_fields(resource: ResourceConfig) -> list[ParentField]:
+    """The parent's fields a resource asks with, in the order of their placeholders.
+
+    A placeholder reads `{resources.<parent>.<field>}` (dlt, "REST API source: Define resource
+    relationships") and stands in the path or in a query parameter.
+    """
+    endpoint = endpoint_of(resource)
+    found: list[ParentField] = []
+    for text in _strings([endpoint.get("path"), endpoint.get("params")]):
+        for _, placeholder, _, _ in string.Formatter().parse(text):
+            if placeholder and placeholder.startswith("resources."):
+                _, parent, field = placeholder.split(".", maxsplit=2)
+                found.append(ParentField(parent, field))
+    return found
+
+
+def parent_name(resource: ResourceConfig) -> str | None:
+    """The resource a child depends on; None for a root."""
+    return next((parent.resource for parent in parent_fields(resource)), None)
+
+
+def inherited_columns(resource: ResourceConfig) -> list[str]:
+    """The columns of a child that hold its parent's fields.
+
+    dlt names them `_<parent>_<field>` (dlt, "REST API source: Include fields from the parent").
+    """
+    parent = parent_name(resource)
+    return [f"_{parent}_{field}" for field in resource.get("include_from_parent") or []]
+
+
+def key_columns(config: ApiConfig, resource: ResourceConfig) -> list[str]:
+    """The columns that identify a row: the resource's own key, or else the default one."""
+    default = config.get("resource_defaults", {}).get("primary_key")
+    key = cast("str | list[str] | None", resource.get("primary_key") or default)
+    return [key] if isinstance(key, str) else list(key or [])
+
+
+def resource_named(config: ApiConfig, name: str) -> ResourceConfig:
+    """The resource with that name."""
+    return next(resource for resource in config["resources"] if resource["name"] == name)
+
+
+def is_listed_in_full(config: ApiConfig, name: str) -> bool:
+    """Whether each load of a resource lists all its rows.
+
+    An incremental resource brings only new and changed rows, and so does a child that asks only
+    for its parent's new and changed rows.
+    """
+    resource = resource_named(config, name)
+    if "incremental" in endpoint_of(resource):
+        return False
+    parent = parent_name(resource)
+    return parent is None or is_listed_in_full(config, parent)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _strings(list(value.values()))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)

@@ -1,0 +1,66 @@
+"""The words the configuration is written in.
+
+A resource is a dlt `EndpointResource` (dlt, "REST API source": endpoint, primary key, write
+disposition, parent fields) with what dlt has no word for beside it.
+"""
+
+from typing import Literal
+
+from dlt.sources.rest_api.typing import ClientConfig, EndpointResource, EndpointResourceBase
+from typing_extensions import NotRequired, Required, TypedDict
+
+FieldType = Literal["string", "number", "boolean", "array", "object", "float"]
+"""JSON types of fields. `number` is a whole number (an epoch in milliseconds, a count), which
+stays an integer in the warehouse; `float` is any other number."""
+
+
+class Cadence(TypedDict):
+    """How often a resource is loaded."""
+
+    cron: str
+    timezone: str
+
+
+class BareList(TypedDict):
+    """How the rest of a list is asked for when the endpoint has no pagination object.
+
+    Attributes:
+        limit_param: Query parameter that bounds the number of rows.
+        everything: Value of `limit_param` that asks for all rows at once.
+        since_param: Query parameter for the oldest row wanted, in the unit of `time_fields`.
+        time_fields: Fields of a row that may hold its time; the first one present counts.
+    """
+
+    limit_param: str
+    everything: int
+    since_param: str
+    time_fields: list[str]
+
+
+class ResourceConfig(EndpointResource, total=False):
+    """One resource of the API, which becomes one asset and one table.
+
+    Attributes:
+        description: What the records are, in one sentence.
+        fields: The declared fields and their JSON types, in the order of the columns.
+        filled_from: For a field that a record lacks, the fields to take it from, in order.
+        withheld: Dotted paths of fields whose value is never stored; a declared one keeps its
+            column, empty.
+        cadence: How often the resource is loaded.
+        bare_list: For a list without pagination object, how it is completed.
+    """
+
+    description: Required[str]
+    fields: Required[dict[str, FieldType]]
+    filled_from: dict[str, list[str]]
+    withheld: list[str]
+    cadence: Required[Cadence]
+    bare_list: BareList
+
+
+class ApiConfig(TypedDict):
+    """A dlt `RESTAPIConfig` whose resources are `ResourceConfig`s."""
+
+    client: ClientConfig
+    resource_defaults: NotRequired[EndpointResourceBase]
+    resources: list[ResourceConfig]

@@ -1,0 +1,104 @@
+"""Refuses a wrong configuration when the definitions load, naming the resource and the key."""
+
+from __future__ import annotations
+
+import graphlib
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from dlt.common.exceptions import DictValidationException
+from dlt.common.validation import validate_dict
+from dlt.sources.rest_api.typing import Endpoint
+
+from analytics_assets.configuration.lineage import (
+    inherited_columns,
+    key_columns,
+    parent_fields,
+    parent_name,
+)
+from analytics_assets.configuration.types import ApiConfig, ResourceConfig
+
+
+class ConfigurationError(ValueError):
+    """The configuration is wrong; the message names the resource and the key."""
+
+
+def validate(config: ApiConfig) -> None:
+    """Raises a `ConfigurationError` that names every fault found in the configuration."""
+    faults = list(_faults(config))
+    if faults:
+        raise ConfigurationError("The configuration is wrong: " + "; ".join(faults))
+
+
+def _faults(config: ApiConfig) -> Iterator[str]:
+    # Nothing more can be said of a resource that lacks its keys.
+    yield from (faults := [f for resource in config["resources"] for f in _shape_faults(resource)])
+    if faults:
+        return
+    for name, count in Counter(resource["name"] for resource in config["resources"]).items():
+        if count > 1:
+            yield f"resource `{name}`: its `name` stands {count} times"
+    by_name = {str(resource["name"]): resource for resource in config["resources"]}
+    for resource in config["resources"]:
+        yield from _parent_faults(resource, by_name)
+        yield from _column_faults(config, resource)
+    try:
+        graphlib.TopologicalSorter(
+            {name: {parent_name(resource)} - {None} for name, resource in by_name.items()}
+        ).prepare()
+    except graphlib.CycleError as error:
+        cycle: list[str] = error.args[1]
+        yield f"resource `{cycle[0]}`: `endpoint.path` depends on itself: {' <- '.join(cycle)}"
+
+
+def _shape_faults(resource: ResourceConfig) -> Iterator[str]:
+    label = f"resource `{resource.get('name', 'without a name')}`"
+    # The endpoint by itself: as one alternative of a union its fault would not be named.
+    yield from _typed_dict_faults(ResourceConfig, resource, label)
+    endpoint = resource.get("endpoint")
+    if isinstance(endpoint, dict):
+        yield from _typed_dict_faults(Endpoint, endpoint, f"{label}: `endpoint`")
+    if not isinstance(endpoint, dict) or not endpoint.get("path"):
+        yield f"{label}: `endpoint.path` is missing"
+
+
+def _typed_dict_faults(shape: Any, value: Any, label: str) -> Iterator[str]:
+    try:
+        validate_dict(shape, value, path=".", filter_f=lambda key: key != "endpoint")
+    except DictValidationException as error:
+        yield f"{label}: {str(error).removeprefix('Path `.`: ')}"
+
+
+def _parent_faults(resource: ResourceConfig, by_name: dict[str, ResourceConfig]) -> Iterator[str]:
+    label = f"resource `{resource['name']}`: `endpoint`"
+    parents = parent_fields(resource)
+    if len({parent.resource for parent in parents}) > 1:
+        yield f"{label} names more than one parent"
+    for parent in parents:
+        if parent.resource not in by_name:
+            yield f"{label} names the unknown parent `{parent.resource}`"
+        elif parent.field not in by_name[parent.resource]["fields"]:
+            yield (
+                f"{label} asks with the field `{parent.field}`, "
+                f"which `{parent.resource}` does not declare"
+            )
+
+
+def _column_faults(config: ApiConfig, resource: ResourceConfig) -> Iterator[str]:
+    label = f"resource `{resource['name']}`"
+    inherited = inherited_columns(resource)
+    key = key_columns(config, resource)
+    if not key:
+        yield f"{label}: `primary_key` is missing"
+    for column in key:
+        if column not in resource["fields"] and column not in inherited:
+            yield f"{label}: `primary_key` names `{column}`, which is not among its `fields`"
+    if parent_name(resource) and not set(inherited) & set(key):
+        yield (
+            f"{label}: `primary_key` lacks the parent's id, so rows of two parents would overwrite "
+            "each other: include a field of the parent by `include_from_parent` and name it there"
+        )
+    for field in resource.get("filled_from", {}):
+        if field not in resource["fields"]:
+            yield f"{label}: `filled_from` names `{field}`, which is not among its `fields`"

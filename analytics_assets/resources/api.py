@@ -1,0 +1,123 @@
+"""The analytics API as a Dagster resource: where it is, who asks, and how it is asked."""
+
+import os
+from datetime import date, datetime, time, timezone
+from urllib.parse import urlsplit
+
+import dlt
+from dagster import ConfigurableResource, EnvVar
+from dlt.sources.rest_api.typing import ClientConfig
+from pydantic import Field, field_validator
+
+from analytics_assets.configuration import PLACEHOLDER_URL
+from analytics_assets.source.errors import SettingError
+from analytics_assets.source.http import RetryPolicy, Traffic, open_session
+
+BASE_URL = "ANALYTICS_BASE_URL"
+ACCESS_TOKEN = "ACCESS_TOKEN"  # noqa: S105 - the setting's name
+TEAM_ID = "ANALYTICS_TEAM_ID"
+START_DATE = "ANALYTICS_START_DATE"
+
+
+class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provides itself
+    """The API to load from. A field left out is read from its setting when a load starts.
+
+    Reading settings late keeps definitions loadable without any of them.
+    """
+
+    base_url: str | None = Field(
+        default=None, description=f"Address of the API. Setting: {BASE_URL}."
+    )
+    access_token: str | None = Field(
+        default=None,
+        repr=False,
+        description=f"Bearer token. Setting: {ACCESS_TOKEN}, or access_token in dlt's secrets.",
+    )
+    team_id: str | None = Field(
+        default=None, description=f"Team to ask on behalf of, as `teamId`. Setting: {TEAM_ID}."
+    )
+    start_date: str | None = Field(
+        default=None, description=f"First day to load, as ISO date. Setting: {START_DATE}."
+    )
+    max_retries: int = Field(default=3, ge=0, description="Retries of a failed request.")
+    backoff_factor: float = Field(
+        default=2.0, gt=0, description="Seconds before the first retry; each further wait doubles."
+    )
+    connections: int = Field(default=20, ge=1, description="Connections kept open to the API.")
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        return value if value is None or isinstance(value, EnvVar) else _checked_url(value)
+
+    @field_validator("start_date")
+    @classmethod
+    def _is_date(cls, value: str | None) -> str | None:
+        if value is not None and not isinstance(value, EnvVar):
+            _checked_date(value)
+        return value
+
+    def client(self, traffic: Traffic) -> ClientConfig:
+        """Address, authentication and session, as dlt's REST API source takes them.
+
+        Args:
+            traffic: Where the requests are counted.
+
+        Raises:
+            SettingError: If the address or the token is missing, or the address is a placeholder.
+        """
+        url = self.base_url or os.environ.get(BASE_URL, "")
+        if not url:
+            raise SettingError(f"{BASE_URL} is not set: set it to the address of the API to load.")
+        session = open_session(self.retry_policy(), traffic, self.connections)
+        team = self.team_id or os.environ.get(TEAM_ID)
+        if team:
+            session.params = {"teamId": team}
+        return {
+            "base_url": _checked_url(url),
+            "auth": {"type": "bearer", "token": self._token()},
+            "session": session,
+        }
+
+    def start(self) -> int | None:
+        """The first moment to load, in epoch milliseconds; None is the beginning."""
+        text = self.start_date or os.environ.get(START_DATE)
+        if not text:
+            return None
+        midnight = datetime.combine(_checked_date(text), time(), timezone.utc)
+        return int(midnight.timestamp() * 1000)
+
+    def retry_policy(self) -> RetryPolicy:
+        """When and how often a failed request is sent again."""
+        return RetryPolicy(max_retries=self.max_retries, backoff_factor=self.backoff_factor)
+
+    def _token(self) -> str:
+        # dlt's providers in their order: the environment variable, .dlt/secrets.toml, vaults.
+        token = self.access_token or dlt.secrets.get(ACCESS_TOKEN.lower(), str)
+        if not token:
+            raise SettingError(
+                f"{ACCESS_TOKEN} is not set: set it to a token of the API, or write access_token "
+                "into .dlt/secrets.toml."
+            )
+        return token
+
+
+def _checked_url(value: str) -> str:
+    if value.rstrip("/") == PLACEHOLDER_URL:
+        raise SettingError(
+            f"{BASE_URL} is still the placeholder {PLACEHOLDER_URL}: set it to the address of the "
+            "API to load."
+        )
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingError(f"{BASE_URL} is no address: it must begin with https:// and a host.")
+    return value
+
+
+def _checked_date(value: str) -> date:
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise SettingError(
+            f"{START_DATE} is no ISO date: write it like 2025-01-31, not {value!r}."
+        ) from None

@@ -1,0 +1,1 @@
+"""From the configuration to dlt: the source of each resource, its records and its session."""

@@ -1,0 +1,150 @@
+"""The dlt source of one resource: its endpoint, its columns, and its parent's rows.
+
+Knows dlt and the configuration, and nothing of Dagster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any, cast
+
+import dlt
+from dlt.common.data_types.typing import TDataType
+from dlt.common.schema import Schema
+from dlt.common.schema.typing import TColumnSchema
+from dlt.extract import DltResource, DltSource
+from dlt.sources.rest_api import rest_api_source
+from dlt.sources.rest_api.typing import ClientConfig, EndpointResource
+
+from analytics_assets.configuration import ApiConfig, FieldType, ResourceConfig
+from analytics_assets.configuration.lineage import (
+    endpoint_of,
+    inherited_columns,
+    is_listed_in_full,
+    key_columns,
+    parent_name,
+    resource_named,
+)
+from analytics_assets.source.paginators import BareListPaginator
+from analytics_assets.source.records import neutralize
+from analytics_assets.source.stored import Changes, OpenDataset, parent_rows
+
+DATA_TYPES: dict[FieldType, TDataType] = {
+    "string": "text",
+    "number": "bigint",
+    "float": "double",
+    "boolean": "bool",
+    "array": "json",
+    "object": "json",
+}
+
+# The keys of a `ResourceConfig` that dlt does not know.
+OWN_KEYS = set(ResourceConfig.__annotations__) - set(EndpointResource.__annotations__)
+
+# dlt's naming convention under which columns keep the API's own spelling.
+NAMING = "duck_case"
+
+
+def build_source(
+    config: ApiConfig,
+    name: str,
+    client: ClientConfig,
+    open_dataset: OpenDataset,
+    changes: Changes,
+    start: int | None = None,
+) -> DltSource:
+    """The dlt source that loads one resource.
+
+    Args:
+        config: The API's configuration.
+        name: The resource to load. Its parent, if it has one, is read from the dataset.
+        client: Address, authentication and session of the API.
+        open_dataset: Opens the warehouse's dataset, from which stored rows are read.
+        changes: Counts the rows of this load that are new or changed.
+        start: First moment to load for an incremental resource, in epoch milliseconds; None
+            loads from the beginning.
+
+    Returns:
+        A source whose selected resources fill the one table called `name`.
+    """
+    resource = resource_named(config, name)
+    resources: list[str | EndpointResource | DltResource] = [_endpoint_resource(resource, start)]
+    parent = parent_name(resource)
+    if parent:
+        resources.append(parent_rows(config, name, open_dataset))
+    source = rest_api_source(
+        {
+            "client": client,
+            "resource_defaults": config.get("resource_defaults", {}),
+            "resources": resources,
+        },
+        name=name,
+        # Arrays and objects are one JSON column: one resource is one table.
+        max_table_nesting=0,
+        schema=_schema(name),
+    )
+    table = source.resources[name]
+    table.apply_hints(columns=_columns(config, resource))
+    is_incremental = "incremental" in endpoint_of(resource)
+    for step in (neutralize(resource), changes.drop_unchanged if is_incremental else changes.count):
+        table.add_step(step)  # type: ignore[arg-type]  # a step need not take dlt's second argument
+    source.resources.add(_table_marks(config, resource))
+    return source
+
+
+def _schema(name: str) -> Schema:
+    schema = Schema(name, {"names": NAMING})
+    # Text stays text: dlt would store an undeclared field that looks like a date as a timestamp.
+    schema.remove_type_detection("iso_timestamp")
+    return schema
+
+
+def _endpoint_resource(resource: ResourceConfig, start: int | None) -> EndpointResource:
+    """The resource as dlt's REST API source takes it."""
+    known = cast(
+        EndpointResource, {key: word for key, word in resource.items() if key not in OWN_KEYS}
+    )
+    endpoint = endpoint_of(resource).copy()
+    if "bare_list" in resource:
+        endpoint["paginator"] = BareListPaginator(resource["bare_list"])
+    incremental = endpoint.get("incremental")
+    if incremental and start is not None:
+        # The API answers what was created after `since`; the first moment is wanted, too.
+        endpoint["incremental"] = {**incremental, "initial_value": start - 1}
+    # A child's requests are independent of each other; they run in dlt's extract workers.
+    return {**known, "endpoint": endpoint, "parallelized": parent_name(resource) is not None}
+
+
+def _columns(config: ApiConfig, resource: ResourceConfig) -> dict[str, TColumnSchema]:
+    key = key_columns(config, resource)
+    types: dict[str, TDataType] = dict.fromkeys(inherited_columns(resource), "text")
+    types |= {field: DATA_TYPES[word] for field, word in resource["fields"].items()}
+    return {
+        name: {"name": name, "data_type": data_type, "nullable": name not in key}
+        for name, data_type in types.items()
+    }
+
+
+def _table_marks(config: ApiConfig, resource: ResourceConfig) -> DltResource:
+    """What a load leaves in the warehouse even where it finds no row at all.
+
+    The table with its declared columns, and, of a full listing, that it took place: a child asks
+    for the parents of the latest listing, and dlt records no load that changed nothing.
+    """
+    name = str(resource["name"])
+
+    @dlt.resource(
+        name=f"{name}_marks",
+        table_name=name,
+        primary_key=key_columns(config, resource),
+        write_disposition="merge",
+        columns=_columns(config, resource),
+    )
+    def marks() -> Iterator[Any]:
+        if is_listed_in_full(config, name):
+            dlt.current.resource_state(name)["listed_at"] = datetime.now(timezone.utc).isoformat()
+        if name not in dlt.current.source_schema().data_table_names(seen_data_only=True):
+            yield dlt.mark.materialize_table_schema()
+
+    return marks

@@ -1,0 +1,244 @@
+"""What the tests share: a demo API over HTTP, a project that loads it, and both sides' rows."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import requests
+from dagster import AssetSelection, DagsterInstance, ExecuteInProcessResult, materialize
+from dagster_dlt import DagsterDltResource
+
+from analytics_assets.assets import build_assets
+from analytics_assets.assets.translator import asset_key
+from analytics_assets.configuration import ANALYTICS, ApiConfig
+from analytics_assets.resources import AnalyticsApi, Warehouse
+from analytics_assets_tests.demo_api.server import LISTS, DemoServer
+from analytics_assets_tests.demo_api.server import PARENTS as LIST_PARENTS
+
+TOKEN = "test-token"  # noqa: S105 - opens only the servers that tests start
+ANCHOR = "2026-06-01T12:00:00+00:00"
+TIMEOUT = 30
+MODULE = "analytics_assets.definitions"
+MATERIALIZE = ["asset", "materialize", "-m", MODULE, "--select"]
+
+Row = dict[str, Any]
+Key = tuple[str, ...]
+
+# The paths and list keys of the demo's tests, and the two operations that are no paged list.
+PATHS: dict[str, tuple[str, str | None]] = {
+    **LISTS,
+    "user": ("/v2/user", "user"),
+    "deployment_events": ("/v3/deployments/{}/events", None),
+}
+PARENTS = {**LIST_PARENTS, "deployment_events": "deployments"}
+RESOURCES = list(PATHS)
+
+
+@dataclass(frozen=True)
+class DemoApi:
+    """A running demo API."""
+
+    url: str
+    token: str = TOKEN
+
+    def get(self, path: str, **params: Any) -> Any:
+        """The body of a GET request."""
+        response = requests.get(
+            self.url + path,
+            params=params,
+            headers={"Authorization": f"Bearer {self.token}"},
+            timeout=TIMEOUT,
+        )
+        response.raise_for_status()
+        return response.json()
+
+    def rows(self, resource: str) -> dict[Key, Row]:
+        """All rows the server holds of a resource, by key: asked for here, page by page."""
+        path, selector = PATHS[resource]
+        if resource not in PARENTS:
+            return {(own_id(row),): neutral(row) for row in self._list(path, selector)}
+        return {
+            (parent_id, own_id(row)): neutral(row)
+            for (parent_id,) in self.rows(PARENTS[resource])
+            for row in self._list(path.format(parent_id), selector)
+        }
+
+    def _list(self, path: str, selector: str | None) -> list[Row]:
+        if selector is None:
+            return self.get(path, limit=-1) or []
+        body = self.get(path, limit=100)
+        if isinstance(body[selector], dict):
+            return [body[selector]]
+        rows = list(body[selector])
+        while (cursor := (body.get("pagination") or {}).get("next")) is not None:
+            body = self.get(path, limit=100, until=cursor)
+            rows += body[selector]
+        return rows
+
+    def control(self, method: str, path: str, **json_body: Any) -> Any:
+        """Asks the demo's own control routes."""
+        url = f"{self.url}/_demo{path}"
+        response = requests.request(method, url, json=json_body, timeout=TIMEOUT)
+        response.raise_for_status()
+        return response.json() if response.content else None
+
+    def add_deployments(self, count: int = 1, **options: Any) -> list[str]:
+        """Creates deployments, newer than all others; returns their ids."""
+        uids: list[str] = self.control("POST", "/deployments", count=count, **options)["uids"]
+        return uids
+
+    def fail(self, operation: str, kind: str, **options: Any) -> None:
+        """Makes an operation fail as the kind of fault says."""
+        self.control("POST", "/faults", operation=operation, kind=kind, **options)
+
+    def heal(self) -> None:
+        """Ends all faults."""
+        self.control("DELETE", "/faults")
+
+    @contextmanager
+    def counted(self) -> Iterator[dict[str, int]]:
+        """Counts the requests of each operation inside the block, at the server."""
+        counts: dict[str, int] = {}
+        self.control("POST", "/requests/reset")
+        yield counts
+        counts.update(self.control("GET", "/requests")["counts"])
+
+
+@contextmanager
+def running_demo_api(*options: str) -> Iterator[DemoApi]:
+    """A demo API of its own, in a process of its own."""
+    with DemoServer("--token", TOKEN, "--anchor", ANCHOR, *options) as server:
+        yield DemoApi(server.url)
+
+
+class Project:
+    """The project on a warehouse of its own, run in this process."""
+
+    def __init__(self, folder: Path, url: str, config: ApiConfig = ANALYTICS, **api: Any) -> None:
+        self.file = folder / "warehouse.duckdb"
+        self._config = config
+        self._instance = DagsterInstance.ephemeral()
+        # Waits that the API does not ask for are short in tests.
+        options = {"base_url": url, "access_token": TOKEN, "backoff_factor": 0.01, **api}
+        self._resources = {
+            "dlt": DagsterDltResource(),
+            "api": AnalyticsApi(**options),
+            "warehouse": Warehouse(),
+        }
+
+    def load(self, *names: str) -> ExecuteInProcessResult:
+        """Materializes the assets of the resources named, all without names."""
+        keys = [asset_key(name) for name in names]
+        return materialize(
+            build_assets(self._config),
+            selection=AssetSelection.assets(*keys) if keys else None,
+            resources=self._resources,
+            instance=self._instance,
+            raise_on_error=False,
+        )
+
+    def load_all(self, *names: str) -> None:
+        """Materializes, and fails the test where an asset was not loaded."""
+        result = self.load(*names)
+        assert result.success, failures(result)
+
+    def rows(self, resource: str) -> dict[Key, Row]:
+        """All stored rows of a resource, by key, as the API would have spelled them."""
+        parent = PARENTS.get(resource)
+        return {
+            ((row[f"_{parent}_id"], row["id"]) if parent else (row["id"],)): row
+            for row in self.query(f'select * from analytics."{resource}"')  # noqa: S608
+        }
+
+    def query(self, sql: str) -> list[Row]:
+        """The rows of a query; JSON columns are parsed, and values of another type unified."""
+        with duckdb.connect(str(self.file), read_only=True) as connection:
+            cursor = connection.execute(sql)
+            columns = [(name, str(data_type)) for name, data_type, *_ in cursor.description or []]
+            return [_as_answered(columns, values) for values in cursor.fetchall()]
+
+
+def own_id(row: Mapping[str, Any]) -> str:
+    """The id of a row as the API gives it, whatever it calls it."""
+    payload = row.get("payload") or {}
+    return str(row.get("id") or row.get("uid") or payload["id"])
+
+
+def neutral(row: Row) -> Row:
+    """The row as the warehouse is to hold it.
+
+    Without the values of environment variables and the tokens of bypasses; a variable's single
+    target is an array of one.
+    """
+    kept = {field: value for field, value in row.items() if field != "protectionBypass"}
+    if "key" in row:
+        kept.pop("value", None)
+        kept["target"] = [row["target"]] if isinstance(row["target"], str) else row["target"]
+    if "env" in row:
+        kept["env"] = [{**variable, "value": None} for variable in row["env"]]
+    return kept
+
+
+def failures(result: ExecuteInProcessResult) -> dict[str, str]:
+    """The sentence each failed asset shows."""
+    return {
+        str(event.step_key): error.message
+        for event in result.get_step_failure_events()
+        if (error := event.step_failure_data.error)
+    }
+
+
+def metadata(result: ExecuteInProcessResult, name: str) -> dict[str, Any]:
+    """What the materialization of a resource reports."""
+    (event,) = [
+        event
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == asset_key(name)
+    ]
+    return {key: entry.value for key, entry in event.materialization.metadata.items()}
+
+
+def assert_equal(stored: Mapping[Key, Row], served: Mapping[Key, Row]) -> None:
+    """Holds the warehouse against the server: the same keys, and each field the server gave."""
+    assert sorted(stored) == sorted(served)
+    for key, row in served.items():
+        for field, value in row.items():
+            if value is not None:
+                assert stored[key].get(field) == value, (key, field)
+
+
+def _as_answered(columns: Iterable[tuple[str, str]], values: Iterable[Any]) -> Row:
+    row: Row = {}
+    for (name, data_type), value in zip(columns, values, strict=True):
+        if value is not None:
+            # dlt keeps a value of another type in a column of its own, `<name>__v_<type>`.
+            field = name.partition("__v_")[0]
+            row[field] = json.loads(value) if data_type == "JSON" else value
+    return row
+
+
+def run_cli(
+    *arguments: str, api: DemoApi, timeout: float = 300
+) -> subprocess.CompletedProcess[str]:
+    """Runs `dagster` as a user does: a process, settings in the environment."""
+    settings = {
+        "ANALYTICS_BASE_URL": api.url,
+        "ACCESS_TOKEN": api.token,
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "dagster", *arguments],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+    )

@@ -1,0 +1,150 @@
+"""Adding an endpoint is adding a dict, and a wrong configuration is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analytics_assets.configuration import (
+    ANALYTICS,
+    ApiConfig,
+    ConfigurationError,
+    ResourceConfig,
+)
+from analytics_assets.definitions import build_definitions
+from analytics_assets_tests.support import Project, assert_equal, running_demo_api
+
+CADENCE = {"cron": "0 * * * *", "timezone": "UTC"}
+
+
+def test_the_configuration_mirrors_the_example() -> None:
+    assert [resource["name"] for resource in ANALYTICS["resources"]] == [
+        "projects",
+        "teams",
+        "user",
+        "deployments",
+        "environments",
+        "auth_tokens",
+        "aliases",
+        "deployment_events",
+        "teams_member",
+    ]
+
+
+def a_resource(name: str, path: str, selector: str, **more: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "description": f"{name}, for a test",
+        "cadence": CADENCE,
+        "endpoint": {"path": path, "data_selector": selector},
+        "fields": {"id": "string", "createdAt": "number"},
+        **more,
+    }
+
+
+def extended(*resources: dict[str, Any]) -> ApiConfig:
+    config: Any = deepcopy(ANALYTICS)
+    config["resources"] += resources
+    return config  # type: ignore[no-any-return]
+
+
+def test_a_tenth_root_a_second_child_and_a_child_of_a_child_load_with_no_other_change(
+    tmp_path: Path,
+) -> None:
+    """The three new resources ask paths the demo has: another root, and two deeper generations."""
+    config = extended(
+        a_resource("spaces", "/v2/teams", "teams"),
+        a_resource(
+            "variables",
+            "/v9/projects/{resources.projects.id}/env",
+            "envs",
+            primary_key=["_projects_id", "id"],
+            include_from_parent=["id"],
+        ),
+        a_resource(
+            "people",
+            "/v2/teams/{resources.teams_member.team_id}/members",
+            "members",
+            primary_key=["_teams_member_team_id", "id"],
+            include_from_parent=["team_id"],
+            filled_from={"id": ["uid"]},
+        ),
+    )
+    specs = {
+        spec.key.path[-1]: {dep.asset_key.path[-1] for dep in spec.deps}
+        for spec in build_definitions(config).resolve_all_asset_specs()
+    }
+    assert (specs["spaces"], specs["variables"], specs["people"]) == (
+        set(),
+        {"projects"},
+        {"teams_member"},
+    )
+    with running_demo_api() as api:
+        project = Project(tmp_path, api.url, config)
+        project.load_all()
+        assert_equal(project.rows("spaces"), api.rows("teams"))
+        variables = project.query("select _projects_id, id from analytics.variables")
+        assert {(row["_projects_id"], row["id"]) for row in variables} == set(
+            api.rows("environments")
+        )
+        people = project.query("select _teams_member_team_id, id from analytics.people")
+        assert {(row["_teams_member_team_id"], row["id"]) for row in people} == set(
+            api.rows("teams_member")
+        )
+
+
+def _unknown_parent(resource: Any) -> None:
+    resource["endpoint"]["path"] = "/v1/{resources.nobody.id}/things"
+
+
+def _own_child(resource: Any) -> None:
+    resource["endpoint"]["path"] = "/v1/{resources.aliases.id}/things"
+
+
+WRONG: list[tuple[Callable[[Any], object], str]] = [
+    (lambda resource: resource.pop("fields"), "missing required fields `{'fields'}`"),
+    (lambda resource: resource.pop("cadence"), "missing required fields `{'cadence'}`"),
+    (lambda resource: resource["cadence"].pop("cron"), "missing required fields `{'cron'}`"),
+    (lambda resource: resource["endpoint"].pop("path"), "`endpoint.path` is missing"),
+    (lambda resource: resource["fields"].update(id="text"), "fields[id]=text"),
+    (lambda resource: resource.update(feilds={}), "received unexpected fields `{'feilds'}`"),
+    (lambda resource: resource["endpoint"].update(pth=""), "unexpected fields `{'pth'}`"),
+    (lambda resource: resource.update(name="projects"), "its `name` stands 2 times"),
+    (lambda resource: resource.update(primary_key="nope"), "`primary_key` names `nope`"),
+    (lambda resource: resource.update(filled_from={"x": []}), "`filled_from` names `x`"),
+    (_unknown_parent, "names the unknown parent `nobody`"),
+    (_own_child, "depends on itself: aliases <- aliases"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "complaint"), WRONG, ids=[text for _, text in WRONG])
+def test_a_wrong_configuration_is_refused_naming_the_resource_and_the_key(
+    spoil: Callable[[Any], object], complaint: str
+) -> None:
+    config = deepcopy(ANALYTICS)
+    aliases: ResourceConfig = config["resources"][6]
+    name = aliases["name"]
+    spoil(aliases)
+    with pytest.raises(ConfigurationError) as error:
+        build_definitions(config)
+    assert complaint in str(error.value)
+    assert f"`{aliases.get('name', name)}`" in str(error.value)
+
+
+def test_a_child_keyed_without_its_parent_is_refused() -> None:
+    config = extended(a_resource("variables", "/v9/projects/{resources.projects.id}/env", "envs"))
+    with pytest.raises(ConfigurationError, match="lacks the parent's id"):
+        build_definitions(config)
+
+
+def test_a_cycle_of_two_is_refused() -> None:
+    config = extended(
+        a_resource("hens", "/v1/{resources.eggs.id}/hens", "hens"),
+        a_resource("eggs", "/v1/{resources.hens.id}/eggs", "eggs"),
+    )
+    with pytest.raises(ConfigurationError, match=r"depends on itself: (hens|eggs)"):
+        build_definitions(config)
