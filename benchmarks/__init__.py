@@ -1,0 +1,1 @@
+"""Measurements, as ratios of commands run in turn: absolute times mean little elsewhere."""
