@@ -116,6 +116,10 @@ WRONG: list[tuple[Callable[[Any], object], str]] = [
     (lambda resource: resource.update(name="projects"), "its `name` stands 2 times"),
     (lambda resource: resource.update(primary_key="nope"), "`primary_key` names `nope`"),
     (lambda resource: resource.update(filled_from={"x": []}), "`filled_from` names `x`"),
+    (
+        lambda resource: resource["endpoint"].update(params={"since": {"type": "incremental"}}),
+        "`endpoint.params.since` is incremental",
+    ),
     (_unknown_parent, "names the unknown parent `nobody`"),
     (_own_child, "depends on itself: aliases <- aliases"),
 ]

@@ -29,6 +29,7 @@ def sentence(project: Project, name: str) -> str:
     [
         ({"base_url": None}, "ANALYTICS_BASE_URL is not set: set it to the address"),
         ({"access_token": ""}, "ACCESS_TOKEN is not set: set it to a token of the API"),
+        ({"access_token": "to\nken"}, "ACCESS_TOKEN has characters that no token has"),
         ({"access_token": "wrong"}, "GET /v2/user answered 403: the token in ACCESS_TOKEN was"),
     ],
 )
@@ -45,6 +46,7 @@ def test_a_setting_of_the_api_that_is_missing_or_rejected(
     [
         ({"base_url": "https://api.example.com/"}, "ANALYTICS_BASE_URL is still the placeholder"),
         ({"base_url": "api.vercel.com"}, "ANALYTICS_BASE_URL is no address"),
+        ({"base_url": "https://me:pw@host"}, "holds a user or a password"),
         ({"start_date": "yesterday"}, "ANALYTICS_START_DATE is no ISO date"),
         ({"max_retries": -1}, "greater than or equal to 0"),
     ],
@@ -69,7 +71,7 @@ def test_a_wrong_value_is_refused_when_the_resource_is_made(
         ),
         (
             "DESTINATION__DUCKDB__CREDENTIALS",
-            "analytics.duckdb",
+            "Analytics.prod.duckdb",
             "DESTINATION__DUCKDB__CREDENTIALS names a file called like the dataset",
         ),
     ],

@@ -148,9 +148,10 @@ def test_a_team_scopes_every_request(tmp_path: Path) -> None:
     with running_demo_api() as api:
         (team,) = next(iter(api.rows("teams")))
         project = Project(tmp_path, api.url, team_id=team)
+        api.control("POST", "/requests/reset")
         project.load_all()
         log = api.control("GET", "/requests")["log"]
-        asked = [entry for entry in log if entry["at"] and entry["query"].get("teamId")]
-        assert {entry["operation"] for entry in asked} == set(RESOURCES)
+        assert {entry["operation"] for entry in log} == set(RESOURCES)
+        assert {entry["query"].get("teamId") for entry in log} == {team}
         stored = {row["accountId"] for row in project.rows("projects").values()}
         assert stored == {team}

@@ -43,7 +43,12 @@ ANALYTICS: ApiConfig = {
             },
             # Values of environment variables, and tokens that bypass deployment protection, are
             # secrets: they do not belong in a warehouse.
-            "withheld": ["env.value", "env.vsmValue", "protectionBypass"],
+            "withheld": [
+                "env.value",
+                "env.vsmValue",
+                "env.internalContentHint.encryptedValue",
+                "protectionBypass",
+            ],
             "fields": {
                 "id": "string",
                 "accountId": "string",

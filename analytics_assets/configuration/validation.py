@@ -12,6 +12,7 @@ from dlt.common.validation import validate_dict
 from dlt.sources.rest_api.typing import Endpoint
 
 from analytics_assets.configuration.lineage import (
+    endpoint_of,
     inherited_columns,
     key_columns,
     parent_fields,
@@ -99,6 +100,12 @@ def _column_faults(config: ApiConfig, resource: ResourceConfig) -> Iterator[str]
             f"{label}: `primary_key` lacks the parent's id, so rows of two parents would overwrite "
             "each other: include a field of the parent by `include_from_parent` and name it there"
         )
+    endpoint = endpoint_of(resource)
+    if "incremental" in endpoint and parent_name(resource):
+        yield f"{label}: `endpoint.incremental` stands on a child, whose parents would share it"
+    for param, value in (endpoint.get("params") or {}).items():
+        if isinstance(value, dict) and value.get("type") == "incremental":
+            yield f"{label}: `endpoint.params.{param}` is incremental: use `endpoint.incremental`"
     for field in resource.get("filled_from", {}):
         if field not in resource["fields"]:
             yield f"{label}: `filled_from` names `{field}`, which is not among its `fields`"

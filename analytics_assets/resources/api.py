@@ -92,13 +92,16 @@ class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provid
         return RetryPolicy(max_retries=self.max_retries, backoff_factor=self.backoff_factor)
 
     def _token(self) -> str:
-        # dlt's providers in their order: the environment variable, .dlt/secrets.toml, vaults.
-        token = self.access_token or dlt.secrets.get(ACCESS_TOKEN.lower(), str)
+        # The environment first, past dlt: dlt keeps what it was asked for in the trace of a load.
+        given = self.access_token or os.environ.get(ACCESS_TOKEN)
+        token = (given or dlt.secrets.get(ACCESS_TOKEN.lower(), str) or "").strip()
         if not token:
             raise SettingError(
                 f"{ACCESS_TOKEN} is not set: set it to a token of the API, or write access_token "
                 "into .dlt/secrets.toml."
             )
+        if not (token.isascii() and token.isprintable()):
+            raise SettingError(f"{ACCESS_TOKEN} has characters that no token has: copy it anew.")
         return token
 
 
@@ -111,6 +114,8 @@ def _checked_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SettingError(f"{BASE_URL} is no address: it must begin with https:// and a host.")
+    if parts.username or parts.password:
+        raise SettingError(f"{BASE_URL} holds a user or a password: leave them out of the address.")
     return value
 
 

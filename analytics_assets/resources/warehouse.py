@@ -111,7 +111,7 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
         if credentials is None:
             DEFAULT_DUCKDB_FILE.parent.mkdir(exist_ok=True)
             credentials = str(DEFAULT_DUCKDB_FILE)
-        elif Path(str(credentials)).stem == DATASET:
+        elif Path(str(credentials)).name.partition(".")[0].lower() == DATASET:
             raise SettingError(
                 f"{self._credentials_setting()} names a file called like the dataset, "
                 f"{DATASET!r}, so that DuckDB cannot tell catalog from schema: name it otherwise."
