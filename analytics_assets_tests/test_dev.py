@@ -75,9 +75,12 @@ def webserver(request: pytest.FixtureRequest, tmp_path: Path, demo_api: DemoApi)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Interrupts a process and all it started, as Ctrl-C does."""
-    os.killpg(process.pid, signal.SIGINT)
-    process.wait(TIMEOUT)
+    """Ends a process and all it started; not by SIGINT, which a background job ignores."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(TIMEOUT)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _answers(address: str) -> bool:
