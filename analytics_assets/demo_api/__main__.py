@@ -34,6 +34,7 @@ def main() -> None:
         signal.signal(number, _exit_quietly)
     parser = create_parser()
     options = parser.parse_args()
+    options.anchor = options.anchor or int(time.time() * 1000)
     try:
         listener = socket.create_server((HOST, options.port), backlog=2048)
     except OSError as error:
@@ -47,7 +48,7 @@ def main() -> None:
     address = f"http://{HOST}:{listener.getsockname()[1]}"
     token_hint = f" (token: {DEMO_TOKEN})" if options.token == DEMO_TOKEN else ""
     config = uvicorn.Config(
-        create_app(demo, Control(demo).as_app()),
+        create_app(demo, Control(demo, lambda: create_demo(options)).as_app()),
         http=BreakableProtocol,
         loop="uvloop",
         ws="none",
@@ -145,7 +146,7 @@ def create_demo(options: argparse.Namespace) -> Demo:
     """Make what the options describe; a senseless one raises ValueError."""
     world = World(
         WorldOptions(
-            anchor=options.anchor or int(time.time() * 1000),
+            anchor=options.anchor,
             seed=options.seed,
             sizes=Sizes(**{size.name: getattr(options, size.name) for size in fields(Sizes)}),
             grow_every=options.grow_every,

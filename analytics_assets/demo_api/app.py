@@ -199,10 +199,11 @@ async def _send(
     send: Send, answer: Answer, headers: Sequence[Header] = (), *, cut: bool = False
 ) -> None:
     length = len(answer.body)
+    own = {name.lower() for name, _ in answer.headers}
     start_headers = [
         (b"content-type", answer.content_type),
         (b"content-length", b"%d" % length),
-        *headers,
+        *(header for header in headers if header[0] not in own),
         *answer.headers,
     ]
     await send({"type": "http.response.start", "status": answer.status, "headers": start_headers})

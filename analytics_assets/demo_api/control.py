@@ -4,6 +4,7 @@ They need no token, and their requests are not recorded. Errors answer 400 and s
 
 - `GET /_demo/requests`: `{"counts": {operation: n}, "log": [...]}`, the log oldest first
 - `POST /_demo/requests/reset`: forget the requests so far
+- `POST /_demo/reset`: begin anew, with the rows, faults, settings and limits of the start
 - `POST /_demo/settings`: any of `token`, `latency`, `max_limit`, `retry_after`,
   `events_without_id`, and `rate_limits`, an object like `{"teams": "100/60", "user": null}`, where
   null only tells the live API's limit
@@ -19,7 +20,8 @@ Rows of a child operation need `parent=` besides; without `id` the newest row is
 """
 
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import fields, replace
 
 import orjson
 from starlette.applications import Starlette
@@ -34,14 +36,16 @@ from analytics_assets.demo_api.operations import OPERATIONS, JsonObject, Operati
 class Control:
     """The control routes' functions, over one demo."""
 
-    def __init__(self, demo: Demo) -> None:
+    def __init__(self, demo: Demo, make_demo: Callable[[], Demo]) -> None:
         self._demo = demo
+        self._make_demo = make_demo
 
     def as_app(self) -> Starlette:
         """Serve the control routes."""
         routes = [
             Route("/requests", self._list_requests),
             Route("/requests/reset", self._reset_requests, methods=["POST"]),
+            Route("/reset", self._reset, methods=["POST"]),
             Route("/settings", self._change_settings, methods=["POST"]),
             Route("/faults", self._add_fault, methods=["POST"]),
             Route("/faults", self._clear_faults, methods=["DELETE"]),
@@ -60,6 +64,12 @@ class Control:
 
     async def _reset_requests(self, _: Request) -> Response:
         self._demo.journal.reset()
+        return _json({})
+
+    async def _reset(self, _: Request) -> Response:
+        fresh = self._make_demo()
+        for part in fields(Demo):
+            setattr(self._demo, part.name, getattr(fresh, part.name))
         return _json({})
 
     async def _change_settings(self, request: Request) -> Response:

@@ -52,8 +52,8 @@ class RateLimits:
         if now >= window.ends:
             window.used, window.ends = 0, now + window.seconds
         exceeded = window.used >= window.count
-        if not exceeded:
-            window.used += 1
+        # A limit that is only told is never used up: a client that heeds it need not wait.
+        window.used = min(window.used + 1, window.count if window.enforced else window.count - 1)
         headers = [
             (b"x-ratelimit-limit", b"%d" % window.count),
             (b"x-ratelimit-remaining", b"%d" % (window.count - window.used)),

@@ -51,6 +51,24 @@ def test_settings_change_while_it_runs(demo: DemoServer) -> None:
     assert demo.get("/v2/teams").status_code == 200
 
 
+def test_a_reset_begins_anew(start_demo: StartDemo) -> None:
+    fault = '{"operation": "aliases", "kind": "status"}'
+    demo = start_demo("--deployments", "5", "--latency", "1", "--fault", fault)
+    url = "/v6/deployments"
+    before = demo.get(url).json()
+    assert demo.get("/v4/aliases").status_code == 500
+    demo.control("POST", "deployments", {"count": 1})
+    demo.control("DELETE", "rows/deployments", id=before["deployments"][0]["uid"])
+    demo.control("POST", "settings", {"token": "another", "rate_limits": {"teams": "0/60"}})
+    demo.control("POST", "faults", {"operation": "user", "kind": "html", "times": None})
+    demo.control("POST", "reset")
+    assert demo.control("GET", "requests") == {"counts": {}, "log": []}
+    assert demo.get(url).json() == before
+    assert demo.get("/v2/user").json()["user"]
+    assert demo.get("/v2/teams").status_code == 200
+    assert [demo.get("/v4/aliases").status_code for _ in range(2)] == [500, 200]
+
+
 def test_a_token_may_be_revoked(demo: DemoServer) -> None:
     demo.control("POST", "settings", {"token": "another"})
     assert demo.get("/v2/user").status_code == 403
