@@ -11,6 +11,9 @@ LATEST := .venv-latest/bin
 DAGSTER_HOME ?= $(CURDIR)/.dagster
 PORT ?= 3000
 
+# Tests have servers, files and ports of their own: a process of tests for each core.
+PARALLEL := --numprocesses auto
+
 export DAGSTER_DISABLE_TELEMETRY := yes
 
 .DEFAULT_GOAL := help
@@ -22,18 +25,18 @@ help: ## list the commands
 .venv/installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.10 - 3.13 is needed, and none was found: install one, or name it with PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	.venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 demo: .venv/installed ## load the demo API into DuckDB and show what was loaded
 	@$(BIN)/python -m analytics_assets.demo
 
 test: .venv/installed node_modules/emulate ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 # The stack's newest releases, without the superseded dagster-embedded-elt, which pins older ones.
 test-latest: .venv-latest/installed node_modules/emulate ## run the tests on the newest dagster
-	$(LATEST)/python -m pytest
+	$(LATEST)/python -m pytest $(PARALLEL)
 
 .venv-latest/installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.10 - 3.13 is needed, and none was found."; exit 1; }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from analytics_assets_tests.killed import Runs, running
 from analytics_assets_tests.support import DemoApi, Project, running_demo_api
 
 
@@ -34,3 +35,10 @@ def demo_api() -> Iterator[DemoApi]:
 def project(tmp_path: Path, demo_api: DemoApi) -> Project:
     """The project, pointed at the test's demo API."""
     return Project(tmp_path, demo_api.url)
+
+
+@pytest.fixture(scope="session")
+def runs() -> Iterator[Runs]:
+    """Processes to run the project in, one for each core."""
+    with running(os.cpu_count() or 1) as runs:
+        yield runs

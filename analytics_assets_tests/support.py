@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +24,7 @@ from analytics_assets.assets import build_assets
 from analytics_assets.assets.translator import asset_key
 from analytics_assets.configuration import ANALYTICS, ApiConfig
 from analytics_assets.resources import AnalyticsApi, Warehouse
-from analytics_assets_tests.demo_api.server import LISTS, DemoServer
+from analytics_assets_tests.demo_api.server import LISTS, DemoServer, moments
 from analytics_assets_tests.demo_api.server import PARENTS as LIST_PARENTS
 
 TOKEN = "test-token"  # noqa: S105 - opens only the servers that tests start
@@ -49,10 +52,11 @@ class DemoApi:
 
     url: str
     token: str = TOKEN
+    _session: requests.Session = dataclasses.field(default_factory=requests.Session, repr=False)
 
     def get(self, path: str, **params: Any) -> Any:
         """The body of a GET request."""
-        response = requests.get(
+        response = self._session.get(
             self.url + path,
             params=params,
             headers={"Authorization": f"Bearer {self.token}"},
@@ -104,6 +108,15 @@ class DemoApi:
         """Ends all faults."""
         self.control("DELETE", "/faults")
 
+    def log(self, operation: str) -> list[Row]:
+        """The requests of an operation that the server has seen, oldest first."""
+        log: list[Row] = self.control("GET", "/requests")["log"]
+        return [entry for entry in log if entry["operation"] == operation]
+
+    def reset(self) -> None:
+        """Begins anew, with the rows of the start and no fault."""
+        self.control("POST", "/reset")
+
     @contextmanager
     def counted(self) -> Iterator[dict[str, int]]:
         """Counts the requests of each operation inside the block, at the server."""
@@ -123,16 +136,24 @@ def running_demo_api(*options: str) -> Iterator[DemoApi]:
 class Project:
     """The project on a warehouse of its own, run in this process."""
 
-    def __init__(self, folder: Path, url: str, config: ApiConfig = ANALYTICS, **api: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        config: ApiConfig = ANALYTICS,
+        instance: DagsterInstance | None = None,
+        warehouse: Warehouse | None = None,
+        **api: Any,
+    ) -> None:
         self.file = folder / "warehouse.duckdb"
         self._config = config
-        self._instance = DagsterInstance.ephemeral()
+        self._instance = instance or DagsterInstance.ephemeral()
         # Waits that the API does not ask for are short in tests.
         options = {"base_url": url, "access_token": TOKEN, "backoff_factor": 0.01, **api}
         self._resources = {
             "dlt": DagsterDltResource(),
             "api": AnalyticsApi(**options),
-            "warehouse": Warehouse(),
+            "warehouse": warehouse or Warehouse(),
         }
 
     def load(self, *names: str) -> ExecuteInProcessResult:
@@ -153,18 +174,30 @@ class Project:
 
     def rows(self, resource: str) -> dict[Key, Row]:
         """All stored rows of a resource, by key, as the API would have spelled them."""
-        parent = PARENTS.get(resource)
-        return {
-            ((row[f"_{parent}_id"], row["id"]) if parent else (row["id"],)): row
-            for row in self.query(f'select * from analytics."{resource}"')  # noqa: S608
-        }
+        return stored_rows(self.file, resource)
 
     def query(self, sql: str) -> list[Row]:
         """The rows of a query; JSON columns are parsed, and values of another type unified."""
-        with duckdb.connect(str(self.file), read_only=True) as connection:
-            cursor = connection.execute(sql)
-            columns = [(name, str(data_type)) for name, data_type, *_ in cursor.description or []]
-            return [_as_answered(columns, values) for values in cursor.fetchall()]
+        return query(self.file, sql)
+
+
+def stored_rows(file: Path, resource: str) -> dict[Key, Row]:
+    """All rows a DuckDB file holds of a resource, by key, as the API would have spelled them."""
+    parent = PARENTS.get(resource)
+    rows = query(file, f'select * from analytics."{resource}"')  # noqa: S608
+    by_key: dict[Key, Row] = {
+        ((row[f"_{parent}_id"], row["id"]) if parent else (row["id"],)): row for row in rows
+    }
+    assert len(by_key) == len(rows), f"{resource} holds a row twice"
+    return by_key
+
+
+def query(file: Path, sql: str) -> list[Row]:
+    """The rows of a query; JSON columns are parsed, and values of another type unified."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        cursor = connection.execute(sql)
+        columns = [(name, str(data_type)) for name, data_type, *_ in cursor.description or []]
+        return [_as_answered(columns, values) for values in cursor.fetchall()]
 
 
 def own_id(row: Mapping[str, Any]) -> str:
@@ -197,6 +230,13 @@ def failures(result: ExecuteInProcessResult) -> dict[str, str]:
     }
 
 
+def sentence(project: Project, name: str) -> str:
+    """The sentence with which an asset fails, without the class of the error."""
+    result = project.load(name)
+    assert not result.success
+    return failures(result)[name].partition("Failure: ")[2].strip()
+
+
 def metadata(result: ExecuteInProcessResult, name: str) -> dict[str, Any]:
     """What the materialization of a resource reports."""
     (event,) = [
@@ -216,6 +256,12 @@ def assert_equal(stored: Mapping[Key, Row], served: Mapping[Key, Row]) -> None:
                 assert stored[key].get(field) == value, (key, field)
 
 
+def assert_everything_equal(project: Project, api: DemoApi) -> None:
+    """Holds all nine resources of the warehouse against the server."""
+    for resource in RESOURCES:
+        assert_equal(project.rows(resource), api.rows(resource))
+
+
 def _as_answered(columns: Iterable[tuple[str, str]], values: Iterable[Any]) -> Row:
     row: Row = {}
     for (name, data_type), value in zip(columns, values, strict=True):
@@ -226,19 +272,62 @@ def _as_answered(columns: Iterable[tuple[str, str]], values: Iterable[Any]) -> R
     return row
 
 
+def wait_until(condition: Callable[[], object], seconds: float = TIMEOUT) -> None:
+    """Waits for a condition to come true.
+
+    Raises:
+        TimeoutError: If it has not come true in that many seconds.
+    """
+    for _ in moments(seconds):
+        if condition():
+            return
+
+
+def stop_all(process: subprocess.Popen[Any]) -> None:
+    """Ends a session's first process and all it started.
+
+    Not by SIGINT, which a background job ignores.
+    """
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(TIMEOUT)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
 def run_cli(
     *arguments: str, api: DemoApi, timeout: float = 300
 ) -> subprocess.CompletedProcess[str]:
     """Runs `dagster` as a user does: a process, settings in the environment."""
-    settings = {
-        "ANALYTICS_BASE_URL": api.url,
-        "ACCESS_TOKEN": api.token,
-    }
     return subprocess.run(
         [sys.executable, "-m", "dagster", *arguments],
-        env={**os.environ, **settings},
+        env={**os.environ, **settings_of(api)},
         capture_output=True,
         text=True,
         check=False,
         timeout=timeout,
     )
+
+
+def start_cli(*arguments: str, api: DemoApi, log: Path, **settings: str) -> subprocess.Popen[bytes]:
+    """Starts `dagster` as a user does, in a session of its own, with its output in a file."""
+    with log.open("w") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "dagster", *arguments],
+            env={**os.environ, **settings_of(api), **settings},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def settings_of(api: DemoApi) -> dict[str, str]:
+    """The two settings that a user needs to load an API."""
+    return {"ANALYTICS_BASE_URL": api.url, "ACCESS_TOKEN": api.token}
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

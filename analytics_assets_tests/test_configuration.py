@@ -101,6 +101,11 @@ def _unknown_parent(resource: Any) -> None:
     resource["endpoint"]["path"] = "/v1/{resources.nobody.id}/things"
 
 
+def _unknown_inherited_field(resource: Any) -> None:
+    resource["endpoint"]["path"] = "/v1/{resources.projects.id}/things"
+    resource.update(include_from_parent=["id", "nope"], primary_key=["_projects_id", "id"])
+
+
 def _own_child(resource: Any) -> None:
     resource["endpoint"]["path"] = "/v1/{resources.aliases.id}/things"
 
@@ -120,6 +125,32 @@ WRONG: list[tuple[Callable[[Any], object], str]] = [
         lambda resource: resource["endpoint"].update(params={"since": {"type": "incremental"}}),
         "`endpoint.params.since` is incremental",
     ),
+    (lambda resource: resource.update(name="my things"), "`name` is to be a letter"),
+    (lambda resource: resource["fields"].update(ALIAS="string"), "`fields` names `alias` 2 times"),
+    (
+        lambda resource: resource["endpoint"].update(path="/v1/{resources.projects}/things"),
+        "`endpoint` has a placeholder that is not like {resources.projects.id}",
+    ),
+    (
+        lambda resource: resource["endpoint"].update(path="/v1/{resources.projects.id/things"),
+        "`endpoint` has a placeholder that is not like {resources.projects.id}",
+    ),
+    (_unknown_inherited_field, "`include_from_parent` names `nope`"),
+    (
+        lambda resource: resource["endpoint"].update(incremental={"cursor_path": "alias"}),
+        "`endpoint.incremental.cursor_path` is not one of its `fields` of the type `number`",
+    ),
+    (
+        lambda resource: resource.update(
+            bare_list={
+                "limit_param": "most",
+                "everything": -1,
+                "since_param": "since",
+                "time_fields": ["createdAt"],
+            }
+        ),
+        "`endpoint.params.most` is missing",
+    ),
     (_unknown_parent, "names the unknown parent `nobody`"),
     (_own_child, "depends on itself: aliases <- aliases"),
 ]
@@ -137,6 +168,12 @@ def test_a_wrong_configuration_is_refused_naming_the_resource_and_the_key(
         build_definitions(config)
     assert complaint in str(error.value)
     assert f"`{aliases.get('name', name)}`" in str(error.value)
+
+
+def test_a_configuration_without_resources_is_refused() -> None:
+    config: Any = {"client": {"base_url": "https://api.example.com"}}
+    with pytest.raises(ConfigurationError, match="`resources` is missing"):
+        build_definitions(config)
 
 
 def test_a_child_keyed_without_its_parent_is_refused() -> None:

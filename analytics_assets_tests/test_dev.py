@@ -6,11 +6,8 @@ import json
 import os
 import shlex
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,7 +22,11 @@ from analytics_assets_tests.support import (
     TIMEOUT,
     DemoApi,
     Project,
-    assert_equal,
+    assert_everything_equal,
+    free_port,
+    settings_of,
+    stop_all,
+    wait_until,
 )
 
 STARTUP = 90
@@ -42,17 +43,11 @@ PRODUCTION = [
 @pytest.fixture(params=[MAKE_DEV, PRODUCTION], ids=["make dev", "production"])
 def webserver(request: pytest.FixtureRequest, tmp_path: Path, demo_api: DemoApi) -> Iterator[str]:
     """A webserver and a daemon over the demo API; yields the address of the GraphQL API."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     home = tmp_path / "dagster_home"
     home.mkdir()
     shutil.copy(REPOSITORY / "dagster.yaml", home)
-    settings = {
-        "ANALYTICS_BASE_URL": demo_api.url,
-        "ACCESS_TOKEN": demo_api.token,
-        "DAGSTER_HOME": str(home),
-    }
+    settings = {**settings_of(demo_api), "DAGSTER_HOME": str(home)}
     address = f"http://127.0.0.1:{port}/graphql"
     with ExitStack() as processes:
         log = processes.enter_context((tmp_path / "log").open("w"))
@@ -69,18 +64,9 @@ def webserver(request: pytest.FixtureRequest, tmp_path: Path, demo_api: DemoApi)
                     start_new_session=True,
                 )
             )
-            processes.callback(_stop, process)
-            _wait_until(lambda: _answers(address), STARTUP)
+            processes.callback(stop_all, process)
+            wait_until(lambda: _answers(address), STARTUP)
         yield address
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process and all it started; not by SIGINT, which a background job ignores."""
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(TIMEOUT)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _answers(address: str) -> bool:
@@ -88,14 +74,6 @@ def _answers(address: str) -> bool:
         return bool(query(address, "{ assetNodes { id } }")["assetNodes"])
     except (requests.ConnectionError, requests.HTTPError):
         return False
-
-
-def _wait_until(condition: Any, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(0.2)
 
 
 def query(address: str, graphql: str, **variables: Any) -> dict[str, Any]:
@@ -109,6 +87,16 @@ def query(address: str, graphql: str, **variables: Any) -> dict[str, Any]:
     return data
 
 
+REEXECUTE = """
+mutation Reexecute($parameters: ReexecutionParams!) {
+  launchRunReexecution(reexecutionParams: $parameters) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}
+"""
+
 LAUNCH = """
 mutation Launch($parameters: ExecutionParams!) {
   launchRun(executionParams: $parameters) {
@@ -118,6 +106,47 @@ mutation Launch($parameters: ExecutionParams!) {
   }
 }
 """
+
+
+def launch_all(webserver: str) -> str:
+    """Materializes all assets, as the button of the UI does; returns the run's id."""
+    selector = {
+        "repositoryLocationName": "analytics_assets",
+        "repositoryName": "__repository__",
+        "pipelineName": "__ASSET_JOB",
+        "assetSelection": [{"path": ["analytics", name]} for name in RESOURCES],
+    }
+    launched = query(webserver, LAUNCH, parameters={"selector": selector, "mode": "default"})
+    return str(launched["launchRun"]["run"]["runId"])
+
+
+def run_status(webserver: str, run_id: str) -> str:
+    """How a run ends."""
+    asked = "query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+
+    def status() -> str:
+        return str(query(webserver, asked, id=run_id)["runOrError"]["status"])
+
+    wait_until(lambda: status() in ("SUCCESS", "FAILURE", "CANCELED"), STARTUP)
+    return status()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("webserver", [MAKE_DEV], indirect=True)
+def test_reexecution_from_failure_runs_only_what_failed_and_what_was_skipped_for_it(
+    webserver: str, tmp_path: Path, demo_api: DemoApi
+) -> None:
+    demo_api.fail("deployments", "status", status=403, times=None)
+    failed = launch_all(webserver)
+    assert run_status(webserver, failed) == "FAILURE"
+    demo_api.heal()
+    parameters = {"parentRunId": failed, "strategy": "FROM_FAILURE"}
+    with demo_api.counted() as requests:
+        launched = query(webserver, REEXECUTE, parameters=parameters)["launchRunReexecution"]
+        assert run_status(webserver, launched["run"]["runId"]) == "SUCCESS"
+    assert set(requests) == {"deployments", "deployment_events"}
+    project = Project(tmp_path, demo_api.url)
+    assert_everything_equal(project, demo_api)
 
 
 @pytest.mark.long
@@ -136,26 +165,6 @@ def test_the_ui_shows_nine_assets_with_three_edges_and_materializes_them(
         ("deployments", "deployment_events"),
         ("teams", "teams_member"),
     }
-    selector = {
-        "repositoryLocationName": "analytics_assets",
-        "repositoryName": "__repository__",
-        "pipelineName": "__ASSET_JOB",
-        "assetSelection": [{"path": ["analytics", name]} for name in RESOURCES],
-    }
-    launched = query(webserver, LAUNCH, parameters={"selector": selector, "mode": "default"})
-    run_id = launched["launchRun"]["run"]["runId"]
-
-    def is_over() -> bool:
-        run = query(
-            webserver,
-            "query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }",
-            id=run_id,
-        )
-        status = run["runOrError"]["status"]
-        assert status != "FAILURE"
-        return bool(status == "SUCCESS")
-
-    _wait_until(is_over, STARTUP)
+    assert run_status(webserver, launch_all(webserver)) == "SUCCESS"
     project = Project(tmp_path, demo_api.url)
-    for resource in RESOURCES:
-        assert_equal(project.rows(resource), demo_api.rows(resource))
+    assert_everything_equal(project, demo_api)

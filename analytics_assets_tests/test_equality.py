@@ -10,9 +10,8 @@ import pytest
 from analytics_assets.configuration import ANALYTICS, ApiConfig
 from analytics_assets.configuration.lineage import endpoint_of
 from analytics_assets_tests.support import (
-    RESOURCES,
     Project,
-    assert_equal,
+    assert_everything_equal,
     running_demo_api,
 )
 
@@ -35,8 +34,7 @@ def test_every_resource_equals_the_server_whatever_its_page_size(
     with running_demo_api(*sizes) as api:
         project = Project(tmp_path, api.url, with_page_limit(limit))
         project.load_all()
-        for resource in RESOURCES:
-            assert_equal(project.rows(resource), api.rows(resource))
+        assert_everything_equal(project, api)
 
 
 @pytest.mark.long
@@ -45,8 +43,7 @@ def test_thousands_of_rows_equal_the_server(tmp_path: Path) -> None:
     with running_demo_api(*sizes) as api:
         project = Project(tmp_path, api.url)
         project.load_all()
-        for resource in RESOURCES:
-            assert_equal(project.rows(resource), api.rows(resource))
+        assert_everything_equal(project, api)
 
 
 def test_ids_and_creation_times_are_filled_from_the_fields_the_live_api_has(

@@ -68,6 +68,12 @@ def everything_on_request(rows: list[Row], limit: int, since: int) -> list[Row]:
     return newer if limit == -1 else newer[:limit]
 
 
+def everything_up_to_300(rows: list[Row], limit: int, since: int) -> list[Row]:
+    """Answers to `limit=-1` as many rows as another limit, of which it says nothing, allows."""
+    newer = [row for row in rows if row["created"] >= since]
+    return newer[:300] if limit == -1 else newer[:limit]
+
+
 def capped_since_inclusive(rows: list[Row], limit: int, since: int) -> list[Row]:
     """Takes -1 for a small limit and cuts at 100; `since` includes its own millisecond."""
     return [row for row in rows if row["created"] >= since][: min(max(limit, 1), 100)]
@@ -122,12 +128,35 @@ ROWS = [{"n": n, "created": 1000 + n // 3} for n in range(437)]
 
 
 @pytest.mark.parametrize(
-    "answer", [everything_on_request, capped_since_inclusive, capped_since_exclusive]
+    "answer",
+    [
+        everything_on_request,
+        everything_up_to_300,
+        capped_since_inclusive,
+        capped_since_exclusive,
+    ],
 )
-@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 102, 437])
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 102, 300, 301, 437])
 def test_a_bare_list_is_completed_each_row_once(answer: Answer, count: int) -> None:
     with serving(ROWS[:count], answer) as url:
         assert read_all(url, limit=100) == list(range(count))
+
+
+@pytest.mark.parametrize("answer", [capped_since_inclusive, capped_since_exclusive])
+@pytest.mark.parametrize("count", [100, 250])
+def test_a_bare_list_in_nearly_ascending_time_is_completed_each_row_once(
+    answer: Answer, count: int
+) -> None:
+    """As the lines of several machines come: some a few milliseconds before the one above."""
+    rows = [{"n": n, "created": 1000 + n - 7 * (n % 3)} for n in range(count)]
+    with serving(rows, answer) as url:
+        assert sorted(read_all(url, limit=100)) == list(range(count))
+
+
+def test_equal_rows_on_both_sides_of_a_cut_stay_as_many_as_they_are() -> None:
+    rows = [{"n": n // 4, "created": 1000 + n // 4} for n in range(210)]
+    with serving(rows, capped_since_inclusive) as url:
+        assert sorted(read_all(url, limit=100)) == [row["n"] for row in rows]
 
 
 @pytest.mark.parametrize("limit", [1, 2])

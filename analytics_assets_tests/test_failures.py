@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from analytics_assets.resources import AnalyticsApi
@@ -13,15 +15,10 @@ from analytics_assets_tests.support import (
     DemoApi,
     Project,
     failures,
+    metadata,
     running_demo_api,
+    sentence,
 )
-
-
-def sentence(project: Project, name: str) -> str:
-    """The sentence with which an asset fails, without the class of the error."""
-    result = project.load(name)
-    assert not result.success
-    return failures(result)[name].partition("Failure: ")[2].strip()
 
 
 @pytest.mark.parametrize(
@@ -47,6 +44,7 @@ def test_a_setting_of_the_api_that_is_missing_or_rejected(
         ({"base_url": "https://api.example.com/"}, "ANALYTICS_BASE_URL is still the placeholder"),
         ({"base_url": "api.vercel.com"}, "ANALYTICS_BASE_URL is no address"),
         ({"base_url": "https://me:pw@host"}, "holds a user or a password"),
+        ({"base_url": "http://api.vercel.com"}, "so that anyone on the way could read the token"),
         ({"start_date": "yesterday"}, "ANALYTICS_START_DATE is no ISO date"),
         ({"max_retries": -1}, "greater than or equal to 0"),
     ],
@@ -56,6 +54,16 @@ def test_a_wrong_value_is_refused_when_the_resource_is_made(
 ) -> None:
     with pytest.raises(ValueError, match=expected):
         AnalyticsApi(**options)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1"])
+def test_plain_http_to_this_machine_is_allowed(url: str) -> None:
+    AnalyticsApi(base_url=url)
+
+
+def test_plain_http_is_allowed_by_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANALYTICS_ALLOW_PLAIN_HTTP", "true")
+    AnalyticsApi(base_url="http://api.internal")
 
 
 @pytest.mark.parametrize(
@@ -88,6 +96,15 @@ def test_a_wrong_setting_is_named(
     options: dict[str, Any] = {"base_url": None} if name == "ANALYTICS_BASE_URL" else {}
     project = Project(tmp_path, demo_api.url, **options)
     assert sentence(project, "deployments").startswith(expected)
+
+
+def test_a_folder_for_the_warehouse_that_cannot_be_made_is_named(
+    tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DESTINATION__DUCKDB__CREDENTIALS")
+    (tmp_path / "data").touch()
+    said = sentence(project, "user")
+    assert said.startswith("The warehouse cannot be opened: [Errno 17] File exists: 'data'.")
 
 
 def test_a_server_destination_without_credentials_names_its_setting(
@@ -127,8 +144,32 @@ def test_a_status_outside_the_example_is_not_retried(project: Project, demo_api:
     demo_api.fail("user", "status", status=501, times=None)
     with demo_api.counted() as requests:
         said = sentence(project, "user")
-    assert said.startswith("GET /v2/user answered 501:")
+    assert said.startswith("GET /v2/user answered 501 (An unexpected error occurred): the API at")
     assert requests == {"user": 1}
+
+
+def set_newest_load(project: Project, seconds_ahead: float) -> None:
+    """Makes the newest load look as if a clock that is ahead of this machine's had made it."""
+    with duckdb.connect(str(project.file)) as warehouse:
+        newest = "(select max(load_id) from analytics._dlt_loads)"
+        moment = str(time.time() + seconds_ahead)
+        sql = f"update analytics._dlt_loads set load_id = ? where load_id = {newest}"  # noqa: S608
+        warehouse.execute(sql, [moment])
+
+
+def test_a_clock_a_little_behind_the_newest_load_is_waited_for(project: Project) -> None:
+    project.load_all("teams")
+    set_newest_load(project, seconds_ahead=8)
+    loaded = metadata(project.load("teams"), "teams")
+    assert loaded["rows_no_longer_listed"] == 0
+    (row,) = project.query("select max(load_id) as newest from analytics._dlt_loads")
+    assert float(row["newest"]) < time.time()
+
+
+def test_a_clock_far_behind_the_newest_load_is_an_error(project: Project) -> None:
+    project.load_all("teams")
+    set_newest_load(project, seconds_ahead=3600)
+    assert "which is in the future: set this machine's clock" in sentence(project, "teams")
 
 
 def test_an_api_that_answers_no_json_is_named(project: Project, demo_api: DemoApi) -> None:

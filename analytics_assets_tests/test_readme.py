@@ -60,6 +60,7 @@ def test_the_table_of_settings_names_each_setting() -> None:
     assert told == {
         api.BASE_URL,
         api.ACCESS_TOKEN,
+        api.ALLOW_PLAIN_HTTP,
         api.TEAM_ID,
         api.START_DATE,
         warehouse.DESTINATION,
@@ -99,3 +100,13 @@ def test_the_configuration_module_is_where_the_readme_says() -> None:
     for path in re.findall(r"\]\((analytics_assets/[^)]+)\)", README):
         assert (REPOSITORY / path).exists(), path
     assert configuration.__file__
+
+
+def test_each_promise_names_a_test_that_exists() -> None:
+    promises = (REPOSITORY / "docs" / "reliability.md").read_text()
+    named = set(re.findall(r"`(test_\w+)`", promises))
+    tests = "".join(path.read_text() for path in Path(__file__).parent.rglob("test_*.py"))
+    assert named
+    assert [name for name in sorted(named) if f"def {name}(" not in tests] == []
+    rows = [line for line in promises.splitlines() if line.startswith("| ")]
+    assert all("`test_" in row for row in rows if not row.startswith("| fault"))

@@ -11,15 +11,11 @@ from analytics_assets_tests.support import (
     DemoApi,
     Project,
     assert_equal,
+    assert_everything_equal,
     failures,
     metadata,
     running_demo_api,
 )
-
-
-def assert_everything_equal(project: Project, api: DemoApi) -> None:
-    for resource in RESOURCES:
-        assert_equal(project.rows(resource), api.rows(resource))
 
 
 @pytest.mark.parametrize("child", ["environments", "deployment_events", "teams_member"])

@@ -3,7 +3,6 @@
 An endpoint that fails, fails its own asset: the others load in the same run.
 """
 
-import time
 from collections.abc import Iterator
 from tempfile import TemporaryDirectory
 
@@ -13,13 +12,10 @@ from dagster_dlt import DagsterDltResource, dlt_assets
 from dlt.extract import DltSource
 
 from analytics_assets.assets.failures import failing_in_one_sentence
-from analytics_assets.assets.translator import ResourceTranslator
+from analytics_assets.assets.load import AssetLoad, LoadResult
+from analytics_assets.assets.translator import ResourceTranslator, asset_key
 from analytics_assets.configuration import ApiConfig
 from analytics_assets.resources import AnalyticsApi, Warehouse
-from analytics_assets.resources.warehouse import DATASET
-from analytics_assets.source.http import Traffic
-from analytics_assets.source.rest import build_source
-from analytics_assets.source.stored import Changes
 
 
 def build_assets(config: ApiConfig) -> list[AssetsDefinition]:
@@ -43,37 +39,19 @@ def _build_asset(config: ApiConfig, name: str) -> AssetsDefinition:
         api: AnalyticsApi,
         warehouse: Warehouse,
     ) -> Iterator[MaterializeResult[None]]:
-        traffic = Traffic()
-        changes = Changes(config, name, warehouse.open_dataset)
-        started = time.monotonic()
         with (
             failing_in_one_sentence(name, api.retry_policy()),
             warehouse.opened(context.log),
-            TemporaryDirectory(prefix=f"{name}_") as directory,
+            AssetLoad(config, name, api, warehouse, context.log.info) as asset_load,
         ):
-            source = build_source(
-                config,
-                name,
-                client=api.client(traffic),
-                open_dataset=warehouse.open_dataset,
-                changes=changes,
-                start=api.start(),
+            results: list[LoadResult] = []
+            for source in asset_load.sources():
+                with TemporaryDirectory(prefix=f"{name}_") as directory:
+                    pipeline = warehouse.pipeline(name, directory)
+                    results += dlt.run(context, source, pipeline, translator)
+            yield MaterializeResult(
+                asset_key=asset_key(name), metadata=asset_load.metadata(results)
             )
-            pipeline = warehouse.pipeline(name, directory)
-            for result in dlt.run(context, source, pipeline, translator):
-                metadata = result.metadata or {}
-                yield MaterializeResult(
-                    asset_key=result.asset_key,
-                    metadata={
-                        **metadata,
-                        "dagster/row_count": warehouse.row_count(name),
-                        "dagster/table_name": f"{DATASET}.{name}",
-                        "rows_loaded": metadata.get("rows_loaded", 0),
-                        "rows_changed": changes.changed,
-                        "requests": traffic.requests,
-                        "seconds": round(time.monotonic() - started, 2),
-                    },
-                )
 
     return load
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from dagster import Failure
 
-from analytics_assets.source.errors import explain
+from analytics_assets.source.explanation import explain
 from analytics_assets.source.http import RetryPolicy
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import graphlib
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +21,9 @@ from analytics_assets.configuration.lineage import (
 )
 from analytics_assets.configuration.types import ApiConfig, ResourceConfig
 
+FIXED_WORDS: dict[str, Any] = {"selected": True, "write_disposition": "merge", "table_name": None}
+"""Words of dlt that the project sets itself."""
+
 
 class ConfigurationError(ValueError):
     """The configuration is wrong; the message names the resource and the key."""
@@ -33,6 +37,9 @@ def validate(config: ApiConfig) -> None:
 
 
 def _faults(config: ApiConfig) -> Iterator[str]:
+    if not config.get("resources"):
+        yield "`resources` is missing"
+        return
     # Nothing more can be said of a resource that lacks its keys.
     yield from (faults := [f for resource in config["resources"] for f in _shape_faults(resource)])
     if faults:
@@ -62,6 +69,16 @@ def _shape_faults(resource: ResourceConfig) -> Iterator[str]:
         yield from _typed_dict_faults(Endpoint, endpoint, f"{label}: `endpoint`")
     if not isinstance(endpoint, dict) or not endpoint.get("path"):
         yield f"{label}: `endpoint.path` is missing"
+        return
+    if not re.fullmatch(r"[A-Za-z]\w*", str(resource.get("name")), re.ASCII):
+        yield f"{label}: `name` is to be a letter, then letters, digits and underscores"
+    for word, fixed in FIXED_WORDS.items():
+        if dict(resource).get(word, fixed) != fixed:
+            yield f"{label}: `{word}` is to be left out: assets are all selected and merged by key"
+    try:
+        parent_fields(resource)
+    except ValueError:
+        yield f"{label}: `endpoint` has a placeholder that is not like {{resources.projects.id}}"
 
 
 def _typed_dict_faults(shape: Any, value: Any, label: str) -> Iterator[str]:
@@ -76,6 +93,13 @@ def _parent_faults(resource: ResourceConfig, by_name: dict[str, ResourceConfig])
     parents = parent_fields(resource)
     if len({parent.resource for parent in parents}) > 1:
         yield f"{label} names more than one parent"
+    if parents and parents[0].resource in by_name:
+        for field in resource.get("include_from_parent") or []:
+            if field not in by_name[parents[0].resource]["fields"]:
+                yield (
+                    f"resource `{resource['name']}`: `include_from_parent` names `{field}`, which "
+                    f"`{parents[0].resource}` does not declare"
+                )
     for parent in parents:
         if parent.resource not in by_name:
             yield f"{label} names the unknown parent `{parent.resource}`"
@@ -100,12 +124,30 @@ def _column_faults(config: ApiConfig, resource: ResourceConfig) -> Iterator[str]
             f"{label}: `primary_key` lacks the parent's id, so rows of two parents would overwrite "
             "each other: include a field of the parent by `include_from_parent` and name it there"
         )
-    endpoint = endpoint_of(resource)
-    if "incremental" in endpoint and parent_name(resource):
-        yield f"{label}: `endpoint.incremental` stands on a child, whose parents would share it"
-    for param, value in (endpoint.get("params") or {}).items():
-        if isinstance(value, dict) and value.get("type") == "incremental":
-            yield f"{label}: `endpoint.params.{param}` is incremental: use `endpoint.incremental`"
+    for field, count in Counter(map(str.casefold, resource["fields"])).items():
+        if count > 1:
+            yield f"{label}: `fields` names `{field}` {count} times, for a warehouse ignores case"
+    yield from _endpoint_faults(resource)
     for field in resource.get("filled_from", {}):
         if field not in resource["fields"]:
             yield f"{label}: `filled_from` names `{field}`, which is not among its `fields`"
+
+
+def _endpoint_faults(resource: ResourceConfig) -> Iterator[str]:
+    label = f"resource `{resource['name']}`"
+    endpoint = endpoint_of(resource)
+    params = endpoint.get("params") or {}
+    incremental = endpoint.get("incremental")
+    if incremental and parent_name(resource):
+        yield f"{label}: `endpoint.incremental` stands on a child, whose parents would share it"
+    if incremental and resource["fields"].get(incremental["cursor_path"]) != "number":
+        yield (
+            f"{label}: `endpoint.incremental.cursor_path` is not one of its `fields` of the type "
+            "`number`: only epochs in milliseconds can be compared"
+        )
+    if "bare_list" in resource and resource["bare_list"]["limit_param"] not in params:
+        limit = resource["bare_list"]["limit_param"]
+        yield f"{label}: `endpoint.params.{limit}` is missing: it tells `bare_list` a full page"
+    for param, value in params.items():
+        if isinstance(value, dict) and value.get("type") == "incremental":
+            yield f"{label}: `endpoint.params.{param}` is incremental: use `endpoint.incremental`"

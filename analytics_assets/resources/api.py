@@ -2,6 +2,7 @@
 
 import os
 from datetime import date, datetime, time, timezone
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import dlt
@@ -12,11 +13,13 @@ from pydantic import Field, field_validator
 from analytics_assets.configuration import PLACEHOLDER_URL
 from analytics_assets.source.errors import SettingError
 from analytics_assets.source.http import RetryPolicy, Traffic, open_session
+from analytics_assets.source.rate_limit import RateLimit
 
 BASE_URL = "ANALYTICS_BASE_URL"
 ACCESS_TOKEN = "ACCESS_TOKEN"  # noqa: S105 - the setting's name
 TEAM_ID = "ANALYTICS_TEAM_ID"
 START_DATE = "ANALYTICS_START_DATE"
+ALLOW_PLAIN_HTTP = "ANALYTICS_ALLOW_PLAIN_HTTP"
 
 
 class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provides itself
@@ -31,7 +34,8 @@ class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provid
     access_token: str | None = Field(
         default=None,
         repr=False,
-        description=f"Bearer token. Setting: {ACCESS_TOKEN}, or access_token in dlt's secrets.",
+        description=f"Bearer token. Setting: {ACCESS_TOKEN}, or access_token in dlt's secrets. "
+        "Dagster shows and stores a text given here: in code, give an EnvVar.",
     )
     team_id: str | None = Field(
         default=None, description=f"Team to ask on behalf of, as `teamId`. Setting: {TEAM_ID}."
@@ -39,9 +43,18 @@ class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provid
     start_date: str | None = Field(
         default=None, description=f"First day to load, as ISO date. Setting: {START_DATE}."
     )
-    max_retries: int = Field(default=3, ge=0, description="Retries of a failed request.")
+    max_retries: int = Field(
+        default=RetryPolicy.max_retries, ge=0, description="Retries of a failed request."
+    )
     backoff_factor: float = Field(
-        default=2.0, gt=0, description="Seconds before the first retry; each further wait doubles."
+        default=RetryPolicy.backoff_factor,
+        gt=0,
+        description="Seconds before the first retry; each further wait doubles.",
+    )
+    timeout: float = Field(
+        default=RetryPolicy.timeout,
+        gt=0,
+        description="Seconds to wait for a connection, and for the next byte.",
     )
     connections: int = Field(default=20, ge=1, description="Connections kept open to the API.")
 
@@ -57,11 +70,12 @@ class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provid
             _checked_date(value)
         return value
 
-    def client(self, traffic: Traffic) -> ClientConfig:
+    def client(self, traffic: Traffic, rate_limit: RateLimit) -> ClientConfig:
         """Address, authentication and session, as dlt's REST API source takes them.
 
         Args:
             traffic: Where the requests are counted.
+            rate_limit: What holds requests back.
 
         Raises:
             SettingError: If the address or the token is missing, or the address is a placeholder.
@@ -69,12 +83,13 @@ class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provid
         url = self.base_url or os.environ.get(BASE_URL, "")
         if not url:
             raise SettingError(f"{BASE_URL} is not set: set it to the address of the API to load.")
-        session = open_session(self.retry_policy(), traffic, self.connections)
+        url = _checked_url(url)
+        session = open_session(url, self.retry_policy(), traffic, rate_limit, self.connections)
         team = self.team_id or os.environ.get(TEAM_ID)
         if team:
             session.params = {"teamId": team}
         return {
-            "base_url": _checked_url(url),
+            "base_url": url,
             "auth": {"type": "bearer", "token": self._token()},
             "session": session,
         }
@@ -89,12 +104,17 @@ class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provid
 
     def retry_policy(self) -> RetryPolicy:
         """When and how often a failed request is sent again."""
-        return RetryPolicy(max_retries=self.max_retries, backoff_factor=self.backoff_factor)
+        return RetryPolicy(
+            max_retries=self.max_retries,
+            backoff_factor=self.backoff_factor,
+            timeout=self.timeout,
+        )
 
     def _token(self) -> str:
-        # The environment first, past dlt: dlt keeps what it was asked for in the trace of a load.
+        # No type is named to dlt: of a typed value it would not know that it is a secret, would
+        # write it into the trace of the load, and would not ask every vault for it.
         given = self.access_token or os.environ.get(ACCESS_TOKEN)
-        token = (given or dlt.secrets.get(ACCESS_TOKEN.lower(), str) or "").strip()
+        token = str(given or dlt.secrets.get(ACCESS_TOKEN.lower()) or "").strip()
         if not token:
             raise SettingError(
                 f"{ACCESS_TOKEN} is not set: set it to a token of the API, or write access_token "
@@ -116,7 +136,24 @@ def _checked_url(value: str) -> str:
         raise SettingError(f"{BASE_URL} is no address: it must begin with https:// and a host.")
     if parts.username or parts.password:
         raise SettingError(f"{BASE_URL} holds a user or a password: leave them out of the address.")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        _check_plain_http_is_allowed()
     return value
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _check_plain_http_is_allowed() -> None:
+    if os.environ.get(ALLOW_PLAIN_HTTP, "").lower() not in ("1", "true", "yes"):
+        raise SettingError(
+            f"{BASE_URL} begins with http://, so that anyone on the way could read the token: use "
+            f"https://, or set {ALLOW_PLAIN_HTTP}=true where the network is your own."
+        )
 
 
 def _checked_date(value: str) -> date:

@@ -10,11 +10,19 @@ import dlt
 from dagster import ConfigurableResource, DagsterLogManager
 from dlt.common.destination import Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
-from dlt.common.exceptions import DltException
+from dlt.common.exceptions import MissingDependencyException
 from dlt.destinations.exceptions import DestinationConnectionError
+from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
+from dlt.destinations.sql_client import SqlClientBase
 from pydantic import Field
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
+from analytics_assets.resources.duckdb_file import (
+    delete_if_half_made,
+    holder,
+    is_held_elsewhere,
+)
+from analytics_assets.source.clock import await_the_newest_load
 from analytics_assets.source.errors import SettingError, WarehouseError, first_line
 
 DATASET = "analytics"
@@ -68,24 +76,34 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
         process dies; a load that comes second waits for it here, as it waits for a reader.
 
         Raises:
-            WarehouseError: If the destination cannot be opened, or not within `patience` seconds.
+            WarehouseError: If the destination cannot be opened, or not within `patience` seconds,
+                or if it holds a load from the future.
         """
         waiting = Retrying(
-            retry=retry_if_exception(_is_held_elsewhere),
+            retry=retry_if_exception(is_held_elsewhere),
             wait=wait_fixed(0.5),
             stop=stop_after_delay(self.patience),
-            before_sleep=_log_first_wait(log),
+            before_sleep=_log_first_wait(log, self.patience),
             reraise=True,
         )
         try:
             client = dlt.dataset(self._destination(), DATASET, dlt.Schema(DATASET)).sql_client
-            waiting(client.open_connection)
-        except DltException as error:
+            waiting(_open, client)
+        except SettingError:
+            raise
+        except Exception as error:
+            # Not every destination wraps its driver's errors in dlt's own.
+            if is_held_elsewhere(error):
+                raise WarehouseError(
+                    f"{holder(error)}, and still had it after {self.patience:.0f} s: end that "
+                    "process, or wait for its end, and materialize again."
+                ) from error
             raise WarehouseError(
-                f"The warehouse cannot be opened: {first_line(_inner(error))} Check {DESTINATION} "
-                f"and {self._credentials_setting()}."
+                f"The warehouse cannot be opened: {_reason(error)} Check {DESTINATION} and "
+                f"{self._credentials_setting()}."
             ) from error
         try:
+            await_the_newest_load(client, log.info)
             yield
         finally:
             client.close_connection()
@@ -109,6 +127,8 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
     def _duckdb(self) -> Destination[Any, Any]:
         credentials: Any = dlt.secrets.get("destination.duckdb.credentials")
         if credentials is None:
+            credentials = dlt.secrets.get("destination.duckdb.credentials.database")
+        if credentials is None:
             DEFAULT_DUCKDB_FILE.parent.mkdir(exist_ok=True)
             credentials = str(DEFAULT_DUCKDB_FILE)
         elif Path(str(credentials)).name.partition(".")[0].lower() == DATASET:
@@ -120,20 +140,23 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
         return dlt.destinations.duckdb(credentials, preferred_loader_file_format="parquet")
 
 
-def _is_held_elsewhere(error: BaseException) -> bool:
-    """Whether another process has the DuckDB file open; the wording is DuckDB's."""
-    return "Could not set lock on file" in str(error)
+def _open(client: SqlClientBase[Any]) -> None:
+    if isinstance(client, DuckDbSqlClient):
+        delete_if_half_made(Path(client.credentials.database))
+    client.open_connection()
 
 
-def _log_first_wait(log: DagsterLogManager) -> Callable[[RetryCallState], None]:
+def _log_first_wait(log: DagsterLogManager, patience: float) -> Callable[[RetryCallState], None]:
     def note(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         if state.attempt_number == 1 and error:
-            log.info(f"Waiting for the warehouse: {first_line(_inner(error))}")
+            log.info(f"{holder(error)}: waiting for its end, up to {patience:.0f} s.")
 
     return note
 
 
-def _inner(error: BaseException) -> BaseException:
-    """The driver's own error, which dlt wraps."""
-    return error.inner_exc if isinstance(error, DestinationConnectionError) else error
+def _reason(error: BaseException) -> str:
+    """What the driver itself says, or that it is missing."""
+    if isinstance(error, MissingDependencyException):
+        return f"its driver is not installed (`pip install '{error.dependencies[0]}'`)."
+    return first_line(error.inner_exc if isinstance(error, DestinationConnectionError) else error)

@@ -14,8 +14,11 @@ from dlt.common.data_types.typing import TDataType
 from dlt.common.schema import Schema
 from dlt.common.schema.typing import TColumnSchema
 from dlt.extract import DltResource, DltSource
+from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from dlt.sources.rest_api import rest_api_source
-from dlt.sources.rest_api.typing import ClientConfig, EndpointResource
+from dlt.sources.rest_api.config_setup import create_paginator
+from dlt.sources.rest_api.typing import ClientConfig, Endpoint, EndpointResource
+from requests import Response
 
 from analytics_assets.configuration import ApiConfig, FieldType, ResourceConfig
 from analytics_assets.configuration.lineage import (
@@ -26,9 +29,19 @@ from analytics_assets.configuration.lineage import (
     parent_name,
     resource_named,
 )
+from analytics_assets.source.columns import VERSION, ColumnNames
+from analytics_assets.source.cursor import CursorWithinNow
+from analytics_assets.source.fan_out import FanOut
+from analytics_assets.source.pages import CheckedPaginator, CursorPaginator
 from analytics_assets.source.paginators import BareListPaginator
-from analytics_assets.source.records import neutralize
-from analytics_assets.source.stored import Changes, OpenDataset, parent_rows
+from analytics_assets.source.records import ID, neutralize
+from analytics_assets.source.stored import (
+    Changes,
+    OpenDataset,
+    keep_place,
+    parent_rows,
+    stored_columns,
+)
 
 DATA_TYPES: dict[FieldType, TDataType] = {
     "string": "text",
@@ -52,6 +65,7 @@ def build_source(
     client: ClientConfig,
     open_dataset: OpenDataset,
     changes: Changes,
+    fan_out: FanOut,
     start: int | None = None,
 ) -> DltSource:
     """The dlt source that loads one resource.
@@ -62,6 +76,7 @@ def build_source(
         client: Address, authentication and session of the API.
         open_dataset: Opens the warehouse's dataset, from which stored rows are read.
         changes: Counts the rows of this load that are new or changed.
+        fan_out: Keeps count of the parents that a child asks for.
         start: First moment to load for an incremental resource, in epoch milliseconds; None
             loads from the beginning.
 
@@ -69,10 +84,12 @@ def build_source(
         A source whose selected resources fill the one table called `name`.
     """
     resource = resource_named(config, name)
-    resources: list[str | EndpointResource | DltResource] = [_endpoint_resource(resource, start)]
+    resources: list[str | EndpointResource | DltResource] = [
+        _endpoint_resource(config, resource, fan_out, start)
+    ]
     parent = parent_name(resource)
     if parent:
-        resources.append(parent_rows(config, name, open_dataset))
+        resources.append(parent_rows(config, name, open_dataset, fan_out))
     source = rest_api_source(
         {
             "client": client,
@@ -85,9 +102,19 @@ def build_source(
         schema=_schema(name),
     )
     table = source.resources[name]
-    table.apply_hints(columns=_columns(config, resource))
-    is_incremental = "incremental" in endpoint_of(resource)
-    for step in (neutralize(resource), changes.drop_unchanged if is_incremental else changes.count):
+    columns = _columns(config, resource)
+    table.apply_hints(columns=columns)
+    stored = stored_columns(open_dataset, name)
+    names = ColumnNames([*columns, *stored], source.schema.naming.normalize_path)
+    steps = [neutralize(resource, key_columns(config, resource), names, stored)]
+    if parent:
+        steps = [fan_out.count, keep_place(name, fan_out), *steps]
+    incremental = endpoint_of(resource).get("incremental")
+    if incremental:
+        steps += [changes.drop_unchanged, CursorWithinNow(name, incremental["cursor_path"])]
+    else:
+        steps.append(changes.count)
+    for step in steps:
         table.add_step(step)  # type: ignore[arg-type]  # a step need not take dlt's second argument
     source.resources.add(_table_marks(config, resource))
     return source
@@ -100,14 +127,21 @@ def _schema(name: str) -> Schema:
     return schema
 
 
-def _endpoint_resource(resource: ResourceConfig, start: int | None) -> EndpointResource:
+def _endpoint_resource(
+    config: ApiConfig, resource: ResourceConfig, fan_out: FanOut, start: int | None
+) -> EndpointResource:
     """The resource as dlt's REST API source takes it."""
     known = cast(
         EndpointResource, {key: word for key, word in resource.items() if key not in OWN_KEYS}
     )
     endpoint = endpoint_of(resource).copy()
-    if "bare_list" in resource:
-        endpoint["paginator"] = BareListPaginator(resource["bare_list"])
+    endpoint["paginator"] = _paginator(config, resource)
+    if parent_name(resource):
+        # A function of its own: dlt copies the configuration, and of a method its object, too.
+        def skip_parent(response: Response, *_: Any) -> None:
+            fan_out.skip_parent_that_is_gone(response)
+
+        endpoint["response_actions"] = [{"status_code": 404, "action": skip_parent}]
     incremental = endpoint.get("incremental")
     if incremental and start is not None:
         # The API answers what was created after `since`; the first moment is wanted, too.
@@ -116,14 +150,36 @@ def _endpoint_resource(resource: ResourceConfig, start: int | None) -> EndpointR
     return {**known, "endpoint": endpoint, "parallelized": parent_name(resource) is not None}
 
 
+def _paginator(config: ApiConfig, resource: ResourceConfig) -> BasePaginator | None:
+    """The resource's paginator, or the default one, with its pages checked."""
+    default = cast(Endpoint, config.get("resource_defaults", {}).get("endpoint") or {})
+    declared: Any = endpoint_of(resource).get("paginator") or default.get("paginator")
+    paginator: BasePaginator | None
+    if "bare_list" in resource:
+        paginator = BareListPaginator(resource["bare_list"])
+    elif isinstance(declared, dict) and declared["type"] == "cursor":
+        paginator = CursorPaginator(**{key: declared[key] for key in declared if key != "type"})
+    else:
+        paginator = create_paginator(declared)
+    if paginator is None:
+        # The user leaves it to dlt to find the way on: there is nothing to hold it to.
+        return None
+    selector = endpoint_of(resource).get("data_selector") or default.get("data_selector")
+    id_fields = [*key_columns(config, resource), *resource.get("filled_from", {}).get(ID, [])]
+    return CheckedPaginator(paginator, str(selector) if selector else None, id_fields)
+
+
 def _columns(config: ApiConfig, resource: ResourceConfig) -> dict[str, TColumnSchema]:
     key = key_columns(config, resource)
     types: dict[str, TDataType] = dict.fromkeys(inherited_columns(resource), "text")
     types |= {field: DATA_TYPES[word] for field, word in resource["fields"].items()}
-    return {
+    columns: dict[str, TColumnSchema] = {
         name: {"name": name, "data_type": data_type, "nullable": name not in key}
         for name, data_type in types.items()
     }
+    # Of several rows of one key dlt keeps the first in this order (dlt, "Merge loading").
+    columns[VERSION] = {"name": VERSION, "data_type": "bigint", "dedup_sort": "desc"}
+    return columns
 
 
 def _table_marks(config: ApiConfig, resource: ResourceConfig) -> DltResource:

@@ -2,38 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
 import dlt
+import sqlglot.expressions as sge
+from dlt.common.data_types.typing import TDataType
 from dlt.extract import DltResource
 
 from analytics_assets.configuration import ApiConfig
 from analytics_assets.configuration.lineage import (
     endpoint_of,
     is_listed_in_full,
+    key_columns,
     parent_fields,
     resource_named,
 )
+from analytics_assets.source.clock import epoch_milliseconds_now
+from analytics_assets.source.columns import LOAD_ID, ROW_DIGEST, VERSION
 from analytics_assets.source.errors import WarehouseError
-from analytics_assets.source.records import ROW_DIGEST, Page
+from analytics_assets.source.fan_out import PARENTS_PER_LOAD, FanOut
+from analytics_assets.source.records import Page
+from analytics_assets.source.values import Record
 
 OpenDataset = Callable[[str], dlt.Dataset]
 """Opens the warehouse's dataset with the schema of the resource named."""
 
-LOAD_ID = "_dlt_load_id"
-WATERMARK = "parent_load_id"
-"""In a child's state: the newest load of its parent whose rows it has asked for."""
+WATERMARK = "parents_asked"
+"""In a child's state: load and digest of the last parent asked for, in the order of both."""
 
 
-def parent_rows(config: ApiConfig, child: str, open_dataset: OpenDataset) -> DltResource:
+def parent_rows(
+    config: ApiConfig, child: str, open_dataset: OpenDataset, fan_out: FanOut
+) -> DltResource:
     """A stand-in for a child's parent: yields the parent's rows from the warehouse.
 
     It bears the parent's name, so dlt resolves the child's placeholders from it.
 
     - Of a parent that is listed in full: the rows its latest listing contained.
-    - Of any other: the rows loaded since the child's last success. The child's own state keeps
-      the place, so that no selection of assets can starve another.
+    - Of any other: the next rows of those loaded since the child's last success, at most
+      `PARENTS_PER_LOAD`. The child's own state keeps the place, so that no selection of assets
+      can starve another, and moves on with each load, so that a killed run repeats one at most.
 
     Raises:
         WarehouseError: When read, if the parent was never loaded.
@@ -51,20 +61,56 @@ def parent_rows(config: ApiConfig, child: str, open_dataset: OpenDataset) -> Dlt
                 f"{child} needs the rows of {parent}, which was never loaded: materialize "
                 f"analytics/{parent} first, or both with `--select +analytics/{child}`."
             )
-        table = dataset.table(parent).select(*fields, LOAD_ID)
+        table = dataset.table(parent).select(*fields, LOAD_ID, ROW_DIGEST)
+        # A request cannot be made from a parent that lacks a field it is made from.
+        table = table.where(
+            sge.and_(*(~sge.column(f.field, quoted=True).is_(sge.null()) for f in parents))
+        )
         if is_listed_in_full(config, parent):
-            wanted = table.where(LOAD_ID, "eq", _latest_listing(dataset, parent))
+            found = table.where(LOAD_ID, "eq", _latest_listing(dataset, parent)).fetchall()
+            pending = len(found)
         else:
             state = dlt.current.resource_state(child)
-            wanted = table.where(LOAD_ID, "gt", state.get(WATERMARK, ""))
-        newest = ""
-        for chunk in wanted.iter_fetch(chunk_size=1000):
-            newest = max(newest, *(row[-1] for row in chunk))
-            yield [dict(zip(fields, row[:-1], strict=True)) for row in chunk]
-        if newest and not is_listed_in_full(config, parent):
-            dlt.current.resource_state(child)[WATERMARK] = newest
+            table = table.where(_is_after(state.get(WATERMARK) or ("", "")))
+            in_order = table.order_by(LOAD_ID).order_by(ROW_DIGEST)
+            found = in_order.limit(PARENTS_PER_LOAD).fetchall()
+            pending = _count(dataset, table)
+            fan_out.place = found[-1][-2:] if found else None
+        fan_out.begin(len(found), pending, was_served=_has_rows(open_dataset(child), child))
+        yield [dict(zip(fields, row, strict=False)) for row in found]
 
     return rows
+
+
+def keep_place(child: str, fan_out: FanOut) -> Callable[[Page], Page]:
+    """A step that notes the place a child has come to, once a parent of the load was answered.
+
+    Where each of them is gone, it may be the endpoint that is: they are asked for again.
+    """
+
+    def note(page: Page) -> Page:
+        if fan_out.place and fan_out.is_answered:
+            dlt.current.resource_state(child)[WATERMARK] = fan_out.place
+        return page
+
+    return note
+
+
+def _is_after(place: Sequence[str]) -> sge.Condition:
+    """The condition for rows after a load and a digest, in the order of both."""
+    load_id, digest = (sge.column(name, quoted=True) for name in (LOAD_ID, ROW_DIGEST))
+    last_load, last_digest = (sge.Literal.string(text) for text in place)
+    return sge.or_(load_id > last_load, sge.and_(load_id.eq(last_load), digest > last_digest))
+
+
+def _count(dataset: dlt.Dataset, rows: dlt.Relation) -> int:
+    with dataset.sql_client as client:
+        counted = client.execute_sql(f"SELECT COUNT(*) FROM ({rows.to_sql()}) AS counted")  # noqa: S608 - dlt's own SQL
+    return int(counted[0][0]) if counted else 0
+
+
+def _has_rows(dataset: dlt.Dataset, name: str) -> bool:
+    return name in dataset.schema.tables and bool(dataset.table(name).limit(1).fetchall())
 
 
 def _latest_listing(dataset: dlt.Dataset, name: str) -> str:
@@ -76,6 +122,24 @@ def _latest_listing(dataset: dlt.Dataset, name: str) -> str:
     recorded = dataset.latest_load_id(name) or ""
     stored = dataset.table(name)[[LOAD_ID]].max().fetchscalar() or ""
     return max(recorded, stored)
+
+
+def count_no_longer_listed(open_dataset: OpenDataset, name: str) -> int:
+    """The stored rows that the latest full listing of a resource no longer contained."""
+    dataset = open_dataset(name)
+    older = dataset.table(name).where(LOAD_ID, "lt", _latest_listing(dataset, name))
+    return _count(dataset, older)
+
+
+def stored_columns(open_dataset: OpenDataset, name: str) -> dict[str, TDataType]:
+    """The columns of a resource's table in the warehouse, and their types; none at first."""
+    table = open_dataset(name).schema.tables.get(name)
+    columns = table["columns"] if table else {}
+    return {
+        column: data_type
+        for column, description in columns.items()
+        if (data_type := description.get("data_type"))
+    }
 
 
 class Changes:
@@ -90,6 +154,9 @@ class Changes:
         self._config = config
         self._name = name
         self._open_dataset = open_dataset
+        self._key = key_columns(config, resource_named(config, name))
+        self._loaded: set[tuple[Any, ...]] = set()
+        self._unchanged: dict[tuple[Any, ...], int] = {}
 
     def count(self, page: Page) -> Page:
         """A step that counts what is new or changed, and keeps every row."""
@@ -102,9 +169,24 @@ class Changes:
         A look-back would otherwise load its rows again at each run, and every child of them would
         be asked for again.
         """
-        kept = self._changed(page)
+        kept = [record for record in page if self._is_to_be_loaded(record)]
         self.changed += len(kept)
         return kept
+
+    def _is_to_be_loaded(self, record: Record) -> bool:
+        """Whether a row is new or changed, or decides which version of its key is the newest.
+
+        A list may hold two versions of a row: the stored one is not to be dropped if the other one
+        is loaded, nor the other one loaded if the stored one, read too, is newer.
+        """
+        key = tuple(record[column] for column in self._key)
+        if record[ROW_DIGEST] not in self._stored_digests:
+            if record[VERSION] < self._unchanged.get(key, 0):
+                return False
+            self._loaded.add(key)
+        elif key not in self._loaded:
+            self._unchanged[key] = record[VERSION]
+        return key in self._loaded
 
     def _changed(self, page: Page) -> Page:
         return [record for record in page if record[ROW_DIGEST] not in self._stored_digests]
@@ -120,7 +202,9 @@ class Changes:
         if incremental:
             cursor = incremental["cursor_path"]
             newest: int = dataset.table(self._name)[[cursor]].max().fetchscalar() or 0
-            table = table.where(cursor, "gte", newest - (incremental.get("lag") or 0))
+            since = min(newest, epoch_milliseconds_now()) - int(incremental.get("lag") or 0)
+            column = sge.column(cursor, quoted=True)
+            table = table.where(sge.or_(column >= since, column.is_(sge.null())))
         elif not is_listed_in_full(self._config, self._name):
             # A child of new and changed parents: what it asks for was not asked for before.
             return set()

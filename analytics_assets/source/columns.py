@@ -1,0 +1,58 @@
+"""Which column each field of a record fills."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+LOAD_ID = "_dlt_load_id"
+"""dlt's id of the load that wrote a row."""
+ROW_DIGEST = "_dlt_id"
+"""dlt's row id. Here it is a digest of the row's content, so that equal rows have equal ids and
+an unchanged row can be told from a changed one (dlt keeps a row id that a row brings along)."""
+VERSION = "_version"
+"""Tells the newest of several rows of one key, which alone is kept: `updatedAt`, then the order in
+which the rows were read."""
+
+
+class ColumnNames:
+    """Gives each field a column of its own where a warehouse would take two names for one.
+
+    Warehouses ignore case (`Name`, `name`), and dlt trims names (`id `, `id`): the second of two
+    such fields would fail the load, or overwrite the first. The declared field keeps its name, then
+    the field stored first; the other one gets a digest of its name appended, the same in each load.
+    """
+
+    def __init__(self, taken: Iterable[str], normalize: Callable[[str], str]) -> None:
+        """Begins with the columns that are taken.
+
+        Args:
+            taken: Declared and stored columns, in the order of their precedence.
+            normalize: dlt's name for the column of a field.
+        """
+        self._normalize = normalize
+        # Nobody's: a field that is called so is renamed.
+        self._owners = {self._fold(column): "" for column in (LOAD_ID, ROW_DIGEST, VERSION)}
+        self._columns: dict[str, str] = {}
+        for column in taken:
+            self._owners.setdefault(self._fold(column), column)
+
+    def rename(self, record: dict[str, Any]) -> None:
+        """Renames the fields of a record that need another column, in place."""
+        for field in sorted(record.keys() - self._columns.keys()):
+            self._columns[field] = self._column_of(field)
+        for field in [field for field in record if self._columns[field] != field]:
+            record[self._columns[field]] = record.pop(field)
+
+    def _column_of(self, field: str) -> str:
+        # Decided by the field alone where dlt would write it otherwise: what is stored then is not
+        # what the API says.
+        is_kept = field and self._normalize(field) == field
+        if is_kept and self._owners.setdefault(self._fold(field), field) == field:
+            return field
+        digest = hashlib.sha256(field.encode(errors="replace")).hexdigest()[:8]
+        return f"{field.strip()}_{digest}"
+
+    def _fold(self, field: str) -> str:
+        return self._normalize(field).casefold()

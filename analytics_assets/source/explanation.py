@@ -1,0 +1,124 @@
+"""Finds the sentence in a stack of library errors."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from ssl import SSLCertVerificationError
+
+from dlt.common.destination.exceptions import DestinationException
+from requests import Response
+from requests.exceptions import HTTPError, InvalidJSONError, JSONDecodeError, RequestException
+
+from analytics_assets.source.errors import AnalyticsError, first_line, request_line
+from analytics_assets.source.http import RETRIED_ERRORS, RetryPolicy
+
+# As the operating system words it, and all libraries repeat it.
+DISK_IS_FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
+
+LONGEST_QUOTE = 200
+"""Characters of the API's own words that a sentence repeats."""
+
+
+def explain(error: BaseException, name: str, retry: RetryPolicy) -> str | None:
+    """One sentence on why a resource was not loaded; None where nothing better can be said.
+
+    Args:
+        error: What a load raised, a stack of library errors as a rule.
+        name: The resource that was loaded.
+        retry: The policy its requests were sent with.
+    """
+    causes = _causes(error)
+    for cause in causes:
+        if any(words in str(cause) for words in DISK_IS_FULL):
+            return _explain_full_disk(cause, name)
+    for cause in causes:
+        if isinstance(cause, AnalyticsError):
+            return str(cause)
+    for cause in causes:
+        if isinstance(cause, SSLCertVerificationError):
+            return _explain_certificate(cause)
+        if isinstance(cause, HTTPError) and cause.response is not None:
+            return _explain_status(cause, name, retry)
+        if isinstance(cause, RequestException):
+            return _explain_no_answer(cause, retry)
+        if isinstance(cause, DestinationException):
+            return f"The warehouse did not take the rows of {name}: {first_line(cause)}"
+    return None
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    """The errors below an error, the deepest first: a library's own words say least."""
+    chain: list[BaseException] = []
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return chain[::-1]
+
+
+def _explain_full_disk(error: BaseException, name: str) -> str:
+    # All that a load writes itself is in the folder of temporary files.
+    place = (
+        f"of {tempfile.gettempdir()}, the folder of temporary files (TMPDIR),"
+        if isinstance(error, OSError)
+        else "of the warehouse"
+    )
+    return (
+        f"The disk {place} is full: {first_line(error)} Free some of it, then materialize {name} "
+        "again: nothing is lost that was loaded."
+    )
+
+
+def _explain_status(error: HTTPError, name: str, retry: RetryPolicy) -> str:
+    status = error.response.status_code
+    answer = f"{_request(error)} answered {status}"
+    if status in (401, 403):
+        return (
+            f"{answer}: the token in ACCESS_TOKEN was rejected for this endpoint. Give the token "
+            f"that access, or leave {name} out of the selection."
+        )
+    if status in retry.statuses:
+        return (
+            f"{answer} in each of {retry.attempts} attempts. What is in the warehouse stays; "
+            "materialize it again when the API is well."
+        )
+    return (
+        f"{answer}{_words_of_the_api(error.response)}: the API at ANALYTICS_BASE_URL does not "
+        f"serve this request. Check the address, or leave {name} out of the selection."
+    )
+
+
+def _explain_certificate(error: SSLCertVerificationError) -> str:
+    return (
+        "The server at ANALYTICS_BASE_URL has a certificate that is not trusted, so nothing was "
+        f"sent to it: {error.verify_message.rstrip('.')}. Correct the address, or name the file of "
+        "the certificates to trust in REQUESTS_CA_BUNDLE."
+    )
+
+
+def _words_of_the_api(response: Response) -> str:
+    """What the API itself says of an error, in the form of its description: `error.message`."""
+    try:
+        message = response.json()["error"]["message"]
+    except (JSONDecodeError, KeyError, TypeError):
+        return ""
+    token = response.request.headers.get("Authorization", "").rpartition(" ")[2]
+    if token and token in str(message):
+        return ""
+    return f" ({str(message)[:LONGEST_QUOTE]})"
+
+
+def _explain_no_answer(error: RequestException, retry: RetryPolicy) -> str:
+    if not isinstance(error, RETRIED_ERRORS):
+        return f"{_request(error)} was not answered: {first_line(error)} Check ANALYTICS_BASE_URL."
+    what = "no JSON" if isinstance(error, InvalidJSONError) else "nothing that could be read"
+    return (
+        f"{_request(error)} answered {what} in each of {retry.attempts} attempts "
+        f"({type(error).__name__}). Check ANALYTICS_BASE_URL and the API, then try again."
+    )
+
+
+def _request(error: RequestException) -> str:
+    request = error.request if error.response is None else error.response.request
+    return request_line(request) if request else "The API"

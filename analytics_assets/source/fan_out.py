@@ -1,0 +1,107 @@
+"""Keeps count of a fan-out: the parents of a child that are asked for, one request or more each."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from dlt.sources.helpers.rest_client.exceptions import IgnoreResponseException
+from requests import Response
+
+from analytics_assets.source.errors import AnalyticsApiError, request_line
+from analytics_assets.source.http import Traffic
+from analytics_assets.source.records import Page
+
+PARENTS_PER_LOAD = 1000
+"""Parents whose rows are committed together: what a killed load has to ask for again at most."""
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class FanOut:
+    """The progress of a child over its parents.
+
+    Attributes:
+        gone: Parents that the API no longer knows.
+        is_complete: Whether the load just made was the last one of this fan-out.
+        place: The last parent of this load; None of a list that is asked for in full.
+    """
+
+    def __init__(self, name: str, traffic: Traffic, tell: Callable[[str], None]) -> None:
+        """Begins with no parent.
+
+        Args:
+            name: The child.
+            traffic: The requests of the load.
+            tell: Receives a sentence on the progress every ten seconds.
+        """
+        self.gone = 0
+        self.is_complete = True
+        self.place: Sequence[str] | None = None
+        self._name = name
+        self._traffic = traffic
+        self._tell = tell
+        self._total = 0
+        self._done = 0
+        self._was_served = False
+        self._in_this_load = 0
+        self._gone_in_this_load = 0
+        self._done_in_this_load = 0
+        self._started = self._told = time.monotonic()
+        self._lock = threading.Lock()
+
+    def begin(self, parents: int, pending: int, *, was_served: bool) -> None:
+        """Notes what a load is about to ask for.
+
+        Args:
+            parents: The parents this load asks for.
+            pending: The parents that were not asked for yet, these included.
+            was_served: Whether the API ever answered rows to such a request.
+        """
+        self._was_served = was_served
+        self.is_complete = parents == pending
+        self._total = self._done + pending
+        self._in_this_load = parents
+        self._gone_in_this_load = 0
+        self._done_in_this_load = 0
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether a parent of this load was answered, be it without rows."""
+        return self._done_in_this_load > self._gone_in_this_load
+
+    def count(self, page: Page) -> Page:
+        """A step that notes that a parent's rows have come."""
+        self._done += 1
+        self._done_in_this_load += 1
+        now = time.monotonic()
+        if now - self._told >= SECONDS_BETWEEN_LINES:
+            self._told = now
+            elapsed = now - self._started
+            left = elapsed / self._done * (self._total - self._done)
+            self._tell(
+                f"{self._name}: {self._done} of {self._total} parents asked, "
+                f"{self._traffic.requests / elapsed:.0f} requests a second, {left:.0f} s left."
+            )
+        return page
+
+    def skip_parent_that_is_gone(self, response: Response) -> None:
+        """A response hook for a 404: the parent was deleted since it was listed.
+
+        Raises:
+            IgnoreResponseException: dlt's word for a response that counts as no rows.
+            AnalyticsApiError: If each of several parents is gone, and never one had rows, or a
+                whole batch is: then it is the endpoint that the API does not serve.
+        """
+        with self._lock:
+            self.gone += 1
+            self._gone_in_this_load += 1
+            gone = self._gone_in_this_load
+        is_endpoint_gone = not self._was_served or not self.is_complete
+        if is_endpoint_gone and gone == self._in_this_load > 1:
+            raise AnalyticsApiError(
+                f"{request_line(response.request)} answered 404, as for each of its {gone} "
+                "parents: the API at ANALYTICS_BASE_URL does not serve this request."
+            )
+        raise IgnoreResponseException

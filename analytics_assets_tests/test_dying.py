@@ -1,0 +1,227 @@
+"""A run that is killed costs no row, whenever it dies: the next one loads what is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGKILL
+
+import duckdb
+import pytest
+
+from analytics_assets.resources.duckdb_file import HEADERS
+from analytics_assets_tests.killed import PARENTS_PER_LOAD, PHASES, WAREHOUSE, Death, Outcome, Runs
+from analytics_assets_tests.support import (
+    PARENTS,
+    RESOURCES,
+    DemoApi,
+    Key,
+    Project,
+    Row,
+    assert_equal,
+    failures,
+    running_demo_api,
+    stored_rows,
+)
+
+# Few rows, so that runs are short; several pages and several loads of a child all the same.
+FEW_ROWS = (
+    *("--projects", "4", "--variables", "2", "--members", "3", "--aliases", "15"),
+    *("--deployments", "30", "--events", "3", "--max-limit", "10"),
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which runs are killed, and what follows.
+
+    Attributes:
+        killed: What the runs load that are killed; nothing means everything, here and below.
+        again: What the next run loads.
+        changed: What changes on the server before an incremental load.
+        points: Where runs are killed in each phase, in equal distances.
+    """
+
+    killed: tuple[str, ...]
+    again: tuple[str, ...]
+    changed: Sequence[str]
+    points: int
+
+
+DEPLOYMENTS = ("deployments", "deployment_events")
+PROJECTS = ("projects", "environments")
+PLANS = [
+    Plan(("deployments",), again=DEPLOYMENTS, changed=DEPLOYMENTS, points=4),
+    Plan(("deployment_events",), again=("deployment_events",), changed=(), points=2),
+    Plan(PROJECTS, again=PROJECTS, changed=PROJECTS, points=2),
+    Plan((), again=(), changed=RESOURCES, points=0),
+]
+
+# Runs of everything are long: one is killed in each phase, each the next run after another one.
+THREE_IN_A_ROW = [
+    Death("extract", 100, waits=False),
+    Death("normalize", 150, waits=True),
+    Death("load", 40, waits=False),
+]
+
+# When the rows of a load are committed, and the load is not yet recorded.
+BEFORE_A_RECORD = 'INSERT INTO "analytics"."_dlt_loads"'
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where the runs of a plan start, each attempt in a folder of its own, and where they arrive.
+
+    Attributes:
+        plan: The plan.
+        runs: The processes.
+        url: The API.
+        folder: Holds the attempts' folders.
+        before: The warehouse that the first run of an attempt finds; None is a first load.
+        served: The rows the warehouse is to hold in the end, by resource.
+    """
+
+    plan: Plan
+    runs: Runs
+    url: str
+    folder: Path
+    before: Path | None
+    served: Mapping[str, Mapping[Key, Row]]
+
+    @property
+    def after(self) -> Path:
+        """The warehouse that a run leaves which is not killed."""
+        return self.folder / "whole" / WAREHOUSE
+
+    def attempts(self) -> list[list[Death]]:
+        """Where to kill: moments spread over each phase, and the eve of each load's record."""
+        if not self.plan.points:
+            return [THREE_IN_A_ROW]
+        whole = self._run("whole", *self.plan.killed)
+        assert whole.code == 0, whole.failures
+        chosen = []
+        for phase, moments in whole.moments.items():
+            eves = [n for n, what in enumerate(moments, 1) if what.startswith(BEFORE_A_RECORD)]
+            others = [n for n in range(1, len(moments) + 1) if n not in eves]
+            distance = len(others) // (self.plan.points + 1)
+            spread = others[distance::distance][: self.plan.points]
+            chosen += [(phase, moment) for moment in spread + eves]
+        return [
+            [Death(phase, moment, waits=number % 2 == 0)]
+            for number, (phase, moment) in enumerate(chosen)
+        ]
+
+    def play(self, deaths: Sequence[Death]) -> None:
+        """Kills runs, then loads again, at times after a run of a child alone.
+
+        Raises:
+            AssertionError: If the last run fails or leaves another warehouse than it should.
+        """
+        attempt = "_".join(f"{death.phase}{death.moment}" for death in deaths)
+        for death in deaths:
+            died = self._run(attempt, *self.plan.killed, death=death)
+            assert died.code == -SIGKILL, (death, died)
+        where = f"{self.plan} killed at {deaths}, before {died.struck!r}"
+        if "deployments" in self.plan.changed and death.waits:
+            child = self._run(attempt, "deployment_events")
+            assert all("was never loaded" in said for said in child.failures.values()), where
+        again = self._run(attempt, *self.plan.again)
+        assert again.code == 0, f"{where}: {again.failures}"
+        for resource, rows in self.served.items():
+            try:
+                assert_equal(stored_rows(self.folder / attempt / WAREHOUSE, resource), rows)
+            except AssertionError as error:
+                raise AssertionError(f"{where}: {resource}: {error}") from error
+        shutil.rmtree(self.folder / attempt)
+
+    def _run(self, attempt: str, *names: str, death: Death | None = None) -> Outcome:
+        folder = self.folder / attempt
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            if self.before:
+                shutil.copy(self.before, folder)
+        return self.runs.run(folder, self.url, *names, death=death)
+
+
+def first_loads(runs: Runs, folder: Path, api: DemoApi) -> Iterator[Scene]:
+    """Each plan's resources into a warehouse that lacks them, everything into none."""
+    before, served = None, dict[str, Mapping[Key, Row]]()
+    for number, plan in enumerate(PLANS):
+        served |= {name: api.rows(name) for name in plan.again or RESOURCES}
+        if not plan.killed:
+            before = None
+        scene = Scene(plan, runs, api.url, folder / str(number), before, served)
+        yield scene
+        before = scene.after
+
+
+def incremental_loads(runs: Runs, folder: Path, api: DemoApi) -> Iterator[Scene]:
+    """Each plan's resources into a complete warehouse, after changes on the server."""
+    (folder / "before").mkdir()
+    assert runs.run(folder / "before", api.url).code == 0
+    before = folder / "before" / WAREHOUSE
+    for number, plan in enumerate(PLANS):
+        for name in plan.changed:
+            change(api, name)
+        served = {name: api.rows(name) for name in RESOURCES}
+        scene = Scene(plan, runs, api.url, folder / str(number), before, served)
+        yield scene
+        before = scene.after
+
+
+def change(api: DemoApi, name: str) -> None:
+    """Gives the newest row, and its parent, a new field; adds deployments for two loads."""
+    key = next(iter(api.rows(name)))
+    new_field = {f"new_{name}": "text"}
+    if name in PARENTS:
+        api.control("POST", f"/rows/{PARENTS[name]}?id={key[0]}", set=new_field)
+        api.control("POST", f"/rows/{name}?parent={key[0]}", set=new_field)
+    else:
+        api.control("POST", f"/rows/{name}?id={key[0]}", set=new_field)
+    if name == "deployments":
+        api.add_deployments(PARENTS_PER_LOAD + 1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("scenes", [first_loads, incremental_loads])
+def test_after_a_kill_at_any_moment_the_next_run_loads_everything(
+    tmp_path: Path, runs: Runs, scenes: Callable[[Runs, Path, DemoApi], Iterator[Scene]]
+) -> None:
+    killed: Counter[str] = Counter()
+    with running_demo_api(*FEW_ROWS) as api, ThreadPoolExecutor(os.cpu_count()) as pool:
+        for scene in scenes(runs, tmp_path, api):
+            attempts = scene.attempts()
+            list(pool.map(scene.play, attempts))
+            killed.update(death.phase for deaths in attempts for death in deaths)
+    assert killed.total() >= 30
+    assert min(killed[phase] for phase in PHASES) >= 8
+
+
+def make_old(file: Path) -> None:
+    """Lets a file be older than any that another process may be about to make."""
+    a_minute_ago = time.time() - 60
+    os.utime(file, (a_minute_ago, a_minute_ago))
+
+
+@pytest.mark.parametrize("size", [0, 4096, HEADERS - 4096])
+def test_a_file_that_a_dying_run_left_half_made_is_made_anew(
+    project: Project, demo_api: DemoApi, size: int
+) -> None:
+    duckdb.connect(str(project.file)).close()
+    os.truncate(project.file, size)
+    make_old(project.file)
+    project.load_all("user")
+    assert_equal(project.rows("user"), demo_api.rows("user"))
+
+
+def test_a_file_that_is_no_warehouse_is_left_alone(project: Project) -> None:
+    project.file.write_text("somebody's")
+    make_old(project.file)
+    assert "not a valid DuckDB database file" in failures(project.load("user"))["user"]
+    assert project.file.read_text() == "somebody's"

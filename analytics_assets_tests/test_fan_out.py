@@ -1,0 +1,72 @@
+"""A fan-out over thousands of parents commits as it goes, and says how far it is."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+from signal import SIGKILL
+
+import pytest
+
+from analytics_assets.source import fan_out
+from analytics_assets_tests.support import (
+    MATERIALIZE,
+    DemoApi,
+    Project,
+    assert_equal,
+    running_demo_api,
+    start_cli,
+    wait_until,
+)
+
+DEPLOYMENTS = 5_000
+PATIENCE = 300
+ASKED_BEFORE_DEATH = DEPLOYMENTS * 8 // 10
+PROGRESS = re.compile(
+    r"deployment_events: (\d+) of (\d+) parents asked, (\d+) requests a second, (\d+) s left\."
+)
+
+
+@pytest.mark.long
+def test_a_fan_out_killed_at_80_percent_asks_for_the_rest_and_one_load_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with running_demo_api("--deployments", str(DEPLOYMENTS), "--events", "1") as api:
+        project = Project(tmp_path, api.url)
+        project.load_all("deployments")
+        # The last request of a load is never answered: the most is lost that can be.
+        api.fail("deployment_events", "hang", after=ASKED_BEFORE_DEATH - 1, times=None)
+        kill_when_asked(api, ASKED_BEFORE_DEATH, tmp_path)
+        api.heal()
+        monkeypatch.setattr(fan_out, "SECONDS_BETWEEN_LINES", 0.5)
+        capfd.readouterr()
+        started = time.monotonic()
+        with api.counted() as requests:
+            project.load_all("deployment_events")
+        seconds = time.monotonic() - started
+        told = capfd.readouterr().err
+        assert_equal(project.rows("deployment_events"), api.rows("deployment_events"))
+    asked = requests["deployment_events"]
+    assert asked <= DEPLOYMENTS - ASKED_BEFORE_DEATH + fan_out.PARENTS_PER_LOAD
+    lines = [tuple(map(int, numbers)) for numbers in PROGRESS.findall(told)]
+    assert 1 <= len(lines) <= seconds / 0.5
+    assert {total for _, total, _, _ in lines} == {asked}
+    done, total, rate, left = lines[-1]
+    assert left == pytest.approx((total - done) / rate, rel=0.1, abs=1)
+
+
+def kill_when_asked(api: DemoApi, count: int, folder: Path) -> None:
+    """Starts a run of the events on the command line, and kills it after so many requests."""
+    log = folder / "log"
+    selection = [*MATERIALIZE, "analytics/deployment_events"]
+    with start_cli(*selection, api=api, log=log, TMPDIR=str(folder)) as process:
+
+        def is_asked() -> bool:
+            assert process.poll() is None, "the run has ended"
+            counts = api.control("GET", "/requests")["counts"]
+            return bool(counts.get("deployment_events", 0) >= count)
+
+        wait_until(is_asked, PATIENCE)
+        os.killpg(process.pid, SIGKILL)
