@@ -12,7 +12,7 @@ DAGSTER_HOME ?= $(CURDIR)/.dagster
 PORT ?= 3000
 
 # Tests have servers, files and ports of their own: a process of tests for each core.
-PARALLEL := --numprocesses auto
+PARALLEL := --numprocesses auto --dist worksteal
 
 export DAGSTER_DISABLE_TELEMETRY := yes
 

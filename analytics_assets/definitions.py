@@ -4,8 +4,12 @@ from dagster import Definitions, in_process_executor
 from dagster_dlt import DagsterDltResource
 
 from analytics_assets.assets import build_assets
+from analytics_assets.automation.alerts import build_alert_sensor
+from analytics_assets.automation.freshness import build_freshness_sensor, keep_fresh
+from analytics_assets.automation.new_records import build_new_record_sensors
+from analytics_assets.automation.schedules import build_schedules
 from analytics_assets.configuration import ANALYTICS, ApiConfig, validate
-from analytics_assets.resources import AnalyticsApi, Warehouse
+from analytics_assets.resources import AlertWebhook, AnalyticsApi, Warehouse
 
 
 def build_definitions(config: ApiConfig) -> Definitions:
@@ -13,14 +17,22 @@ def build_definitions(config: ApiConfig) -> Definitions:
 
     Raises:
         ConfigurationError: If the configuration is wrong.
+        SettingError: If the setting of the automation is wrong.
     """
     validate(config)
     return Definitions(
-        assets=build_assets(config),
+        assets=keep_fresh(config, build_assets(config)),
+        schedules=build_schedules(config),
+        sensors=[
+            build_freshness_sensor(),
+            *build_new_record_sensors(config),
+            build_alert_sensor(),
+        ],
         resources={
             "dlt": DagsterDltResource(),
             "api": AnalyticsApi(),
             "warehouse": Warehouse(),
+            "alert_webhook": AlertWebhook(),
         },
         # DuckDB has one writer, and a process for each step would import everything again.
         executor=in_process_executor,

@@ -18,7 +18,13 @@ from analytics_assets.configuration import (
 from analytics_assets.definitions import build_definitions
 from analytics_assets_tests.support import Project, assert_equal, running_demo_api
 
-CADENCE = {"cron": "0 * * * *", "timezone": "UTC"}
+CADENCE = {
+    "name": "on_the_hour",
+    "cron": "0 * * * *",
+    "timezone": "UTC",
+    "warn_after": 90,
+    "fail_after": 180,
+}
 
 
 def test_the_configuration_mirrors_the_example() -> None:
@@ -39,7 +45,7 @@ def a_resource(name: str, path: str, selector: str, **more: Any) -> dict[str, An
     return {
         "name": name,
         "description": f"{name}, for a test",
-        "cadence": CADENCE,
+        "cadence": dict(CADENCE),
         "endpoint": {"path": path, "data_selector": selector},
         "fields": {"id": "string", "createdAt": "number"},
         **more,
@@ -114,6 +120,17 @@ WRONG: list[tuple[Callable[[Any], object], str]] = [
     (lambda resource: resource.pop("fields"), "missing required fields `{'fields'}`"),
     (lambda resource: resource.pop("cadence"), "missing required fields `{'cadence'}`"),
     (lambda resource: resource["cadence"].pop("cron"), "missing required fields `{'cron'}`"),
+    (lambda resource: resource["cadence"].update(warn_after=0), "`cadence.warn_after` is to be 1"),
+    (lambda resource: resource["cadence"].update(fail_after=90), "less than `fail_after`"),
+    (lambda resource: resource["cadence"].update(name="a b"), "`cadence.name` is to be a letter"),
+    (
+        lambda resource: resource["cadence"].update(name="daily"),
+        "`cadence.name` is that of another cadence, too",
+    ),
+    (
+        lambda resource: resource.update(newest_params={"limit": 1}),
+        "`newest_params` stands without `endpoint.incremental`",
+    ),
     (lambda resource: resource["endpoint"].pop("path"), "`endpoint.path` is missing"),
     (lambda resource: resource["fields"].update(id="text"), "fields[id]=text"),
     (lambda resource: resource.update(feilds={}), "received unexpected fields `{'feilds'}`"),

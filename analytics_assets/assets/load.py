@@ -64,7 +64,7 @@ class AssetLoad(AbstractContextManager["AssetLoad"]):
 
     def sources(self) -> Iterator[DltSource]:
         """The sources of the loads; each is to be loaded before the next one is asked for."""
-        client = self._api.client(self._traffic, self._rate_limit)
+        client = self._api.client(self._api.retry_policy(), self._traffic, self._rate_limit)
         is_complete = False
         while not is_complete:
             yield build_source(

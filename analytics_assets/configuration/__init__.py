@@ -1,7 +1,13 @@
 """What is loaded, as data: the API, its resources, and the checks a configuration must pass."""
 
 from analytics_assets.configuration.analytics import ANALYTICS, PLACEHOLDER_URL
-from analytics_assets.configuration.types import ApiConfig, BareList, FieldType, ResourceConfig
+from analytics_assets.configuration.types import (
+    ApiConfig,
+    BareList,
+    Cadence,
+    FieldType,
+    ResourceConfig,
+)
 from analytics_assets.configuration.validation import ConfigurationError, validate
 
 __all__ = [
@@ -9,6 +15,7 @@ __all__ = [
     "PLACEHOLDER_URL",
     "ApiConfig",
     "BareList",
+    "Cadence",
     "ConfigurationError",
     "FieldType",
     "ResourceConfig",

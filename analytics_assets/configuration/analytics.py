@@ -10,9 +10,27 @@ from analytics_assets.configuration.types import ApiConfig, Cadence
 
 PLACEHOLDER_URL = "https://api.example.com"
 
-QUARTER_HOURLY: Cadence = {"cron": "*/15 * * * *", "timezone": "UTC"}
-HOURLY: Cadence = {"cron": "5 * * * *", "timezone": "UTC"}
-DAILY: Cadence = {"cron": "35 3 * * *", "timezone": "UTC"}
+QUARTER_HOURLY: Cadence = {
+    "name": "quarter_hourly",
+    "cron": "*/15 * * * *",
+    "timezone": "UTC",
+    "warn_after": 30,
+    "fail_after": 60,
+}
+HOURLY: Cadence = {
+    "name": "hourly",
+    "cron": "5 * * * *",
+    "timezone": "UTC",
+    "warn_after": 90,
+    "fail_after": 180,
+}
+DAILY: Cadence = {
+    "name": "daily",
+    "cron": "35 3 * * *",
+    "timezone": "UTC",
+    "warn_after": 26 * 60,
+    "fail_after": 30 * 60,
+}
 
 ANALYTICS: ApiConfig = {
     # The address and the token are the user's: the Dagster resource `api` provides them.
@@ -20,6 +38,7 @@ ANALYTICS: ApiConfig = {
         "base_url": PLACEHOLDER_URL,
         "auth": {"type": "bearer"},
     },
+    "retry_stale": "*/15 * * * *",
     "resource_defaults": {
         "primary_key": "id",
         "write_disposition": "merge",
@@ -142,6 +161,7 @@ ANALYTICS: ApiConfig = {
             "name": "deployments",
             "description": "Deployments of all projects, with state, creator and git metadata.",
             "cadence": QUARTER_HOURLY,
+            "newest_params": {"limit": 1},
             "endpoint": {
                 "path": "/v6/deployments",
                 "data_selector": "deployments",

@@ -60,6 +60,12 @@ def key_columns(config: ApiConfig, resource: ResourceConfig) -> list[str]:
     return [key] if isinstance(key, str) else list(key or [])
 
 
+def cursor_field(resource: ResourceConfig) -> str:
+    """The field by which an incremental resource is asked for what is new; "" of any other."""
+    incremental = endpoint_of(resource).get("incremental")
+    return str(incremental["cursor_path"]) if incremental else ""
+
+
 def resource_named(config: ApiConfig, name: str) -> ResourceConfig:
     """The resource with that name."""
     return next(resource for resource in config["resources"] if resource["name"] == name)

@@ -4,7 +4,7 @@ A resource is a dlt `EndpointResource` (dlt, "REST API source": endpoint, primar
 disposition, parent fields) with what dlt has no word for beside it.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from dlt.sources.rest_api.typing import ClientConfig, EndpointResource, EndpointResourceBase
 from typing_extensions import NotRequired, Required, TypedDict
@@ -15,10 +15,21 @@ stays an integer in the warehouse; `float` is any other number."""
 
 
 class Cadence(TypedDict):
-    """How often a resource is loaded."""
+    """How often a resource is loaded, and how old what is loaded may get.
 
+    Attributes:
+        name: Names the schedule; the resources of one cadence are loaded in one run.
+        cron: When they are loaded.
+        timezone: The time zone of `cron`, by its IANA name.
+        warn_after: Minutes since its last load after which a resource is shown as a warning.
+        fail_after: Minutes since its last load after which it is stale, and loaded by itself.
+    """
+
+    name: str
     cron: str
     timezone: str
+    warn_after: int
+    fail_after: int
 
 
 class BareList(TypedDict):
@@ -46,7 +57,9 @@ class ResourceConfig(EndpointResource, total=False):
         filled_from: For a field that a record lacks, the fields to take it from, in order.
         withheld: Dotted paths of fields whose value is never stored; a declared one keeps its
             column, empty.
-        cadence: How often the resource is loaded.
+        cadence: How often the resource is loaded, and how old it may get.
+        newest_params: Query parameters that make the endpoint answer its newest record alone. With
+            them a sensor, `new_<name>`, asks once a minute whether there is a new one.
         bare_list: For a list without pagination object, how it is completed.
     """
 
@@ -55,12 +68,19 @@ class ResourceConfig(EndpointResource, total=False):
     filled_from: dict[str, list[str]]
     withheld: list[str]
     cadence: Required[Cadence]
+    newest_params: dict[str, Any]
     bare_list: BareList
 
 
 class ApiConfig(TypedDict):
-    """A dlt `RESTAPIConfig` whose resources are `ResourceConfig`s."""
+    """A dlt `RESTAPIConfig` whose resources are `ResourceConfig`s.
+
+    Attributes:
+        retry_stale: When a resource that is stale, because its loads fail, is tried again, as cron
+            (UTC).
+    """
 
     client: ClientConfig
+    retry_stale: str
     resource_defaults: NotRequired[EndpointResourceBase]
     resources: list[ResourceConfig]

@@ -49,6 +49,7 @@ def _faults(config: ApiConfig) -> Iterator[str]:
             yield f"resource `{name}`: its `name` stands {count} times"
     by_name = {str(resource["name"]): resource for resource in config["resources"]}
     for resource in config["resources"]:
+        yield from _cadence_faults(config, resource)
         yield from _parent_faults(resource, by_name)
         yield from _column_faults(config, resource)
     try:
@@ -133,6 +134,21 @@ def _column_faults(config: ApiConfig, resource: ResourceConfig) -> Iterator[str]
             yield f"{label}: `filled_from` names `{field}`, which is not among its `fields`"
 
 
+def _cadence_faults(config: ApiConfig, resource: ResourceConfig) -> Iterator[str]:
+    label = f"resource `{resource['name']}`: `cadence"
+    cadence = resource["cadence"]
+    # A minute is the least that Dagster's freshness policies take.
+    if not 1 <= cadence["warn_after"] < cadence["fail_after"]:
+        yield f"{label}.warn_after` is to be 1 minute or more, and less than `fail_after`"
+    if not re.fullmatch(r"[A-Za-z]\w*", cadence["name"], re.ASCII):
+        yield f"{label}.name` is to be a letter, then letters, digits and underscores"
+    if any(
+        other["cadence"]["name"] == cadence["name"] and other["cadence"] != cadence
+        for other in config["resources"]
+    ):
+        yield f"{label}.name` is that of another cadence, too"
+
+
 def _endpoint_faults(resource: ResourceConfig) -> Iterator[str]:
     label = f"resource `{resource['name']}`"
     endpoint = endpoint_of(resource)
@@ -145,6 +161,8 @@ def _endpoint_faults(resource: ResourceConfig) -> Iterator[str]:
             f"{label}: `endpoint.incremental.cursor_path` is not one of its `fields` of the type "
             "`number`: only epochs in milliseconds can be compared"
         )
+    if "newest_params" in resource and not incremental:
+        yield f"{label}: `newest_params` stands without `endpoint.incremental`, which tells the age"
     if "bare_list" in resource and resource["bare_list"]["limit_param"] not in params:
         limit = resource["bare_list"]["limit_param"]
         yield f"{label}: `endpoint.params.{limit}` is missing: it tells `bare_list` a full page"

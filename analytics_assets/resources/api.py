@@ -70,10 +70,11 @@ class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provid
             _checked_date(value)
         return value
 
-    def client(self, traffic: Traffic, rate_limit: RateLimit) -> ClientConfig:
+    def client(self, retry: RetryPolicy, traffic: Traffic, rate_limit: RateLimit) -> ClientConfig:
         """Address, authentication and session, as dlt's REST API source takes them.
 
         Args:
+            retry: When and how often a failed request is sent again.
             traffic: Where the requests are counted.
             rate_limit: What holds requests back.
 
@@ -84,7 +85,7 @@ class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provid
         if not url:
             raise SettingError(f"{BASE_URL} is not set: set it to the address of the API to load.")
         url = _checked_url(url)
-        session = open_session(url, self.retry_policy(), traffic, rate_limit, self.connections)
+        session = open_session(url, retry, traffic, rate_limit, self.connections)
         team = self.team_id or os.environ.get(TEAM_ID)
         if team:
             session.params = {"teamId": team}

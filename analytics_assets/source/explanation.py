@@ -80,13 +80,17 @@ def _explain_status(error: HTTPError, name: str, retry: RetryPolicy) -> str:
         )
     if status in retry.statuses:
         return (
-            f"{answer} in each of {retry.attempts} attempts. What is in the warehouse stays; "
+            f"{answer}{_in_each(retry)}. What is in the warehouse stays; "
             "materialize it again when the API is well."
         )
     return (
         f"{answer}{_words_of_the_api(error.response)}: the API at ANALYTICS_BASE_URL does not "
         f"serve this request. Check the address, or leave {name} out of the selection."
     )
+
+
+def _in_each(retry: RetryPolicy) -> str:
+    return f" in each of {retry.attempts} attempts" if retry.max_retries else ""
 
 
 def _explain_certificate(error: SSLCertVerificationError) -> str:
@@ -114,7 +118,7 @@ def _explain_no_answer(error: RequestException, retry: RetryPolicy) -> str:
         return f"{_request(error)} was not answered: {first_line(error)} Check ANALYTICS_BASE_URL."
     what = "no JSON" if isinstance(error, InvalidJSONError) else "nothing that could be read"
     return (
-        f"{_request(error)} answered {what} in each of {retry.attempts} attempts "
+        f"{_request(error)} answered {what}{_in_each(retry)} "
         f"({type(error).__name__}). Check ANALYTICS_BASE_URL and the API, then try again."
     )
 

@@ -47,13 +47,18 @@ class RateLimit:
         """Ends all waits: of a load that has ended no thread may stay behind."""
         self._is_ended.set()
 
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the API takes the next request; 0 where it takes it now."""
+        return max(self._resume_at - time.monotonic(), 0.0)
+
     def wait(self) -> None:
         """Holds a request back until the API takes it again.
 
         Raises:
             AnalyticsApiError: If the load has ended, or that is longer than a load waits.
         """
-        while (seconds := self._resume_at - time.monotonic()) > 0:
+        while (seconds := self.seconds_left) > 0:
             if seconds > self._longest_wait:
                 raise AnalyticsApiError(f"The API's rate limit is used up: {_come_back(seconds)}")
             if self._is_ended.wait(seconds):

@@ -12,7 +12,7 @@ from dlt.common.data_types.typing import TDataType
 from dlt.common.normalizers.json.helpers import get_row_hash
 
 from analytics_assets.configuration import FieldType, ResourceConfig
-from analytics_assets.configuration.lineage import endpoint_of
+from analytics_assets.configuration.lineage import cursor_field
 from analytics_assets.source.columns import ROW_DIGEST, VERSION, ColumnNames
 from analytics_assets.source.errors import AnalyticsApiError
 from analytics_assets.source.values import Record, as_writable, fit_values, set_aside
@@ -55,7 +55,7 @@ def neutralize(
         for field, sources in resource.get("filled_from", {}).items()
     }
     withheld = [path.casefold().split(".") for path in resource.get("withheld", [])]
-    cursor = (endpoint_of(resource).get("incremental") or {}).get("cursor_path")
+    cursor = cursor_field(resource)
     fit = fit_values(fields, stored)
     order = count()
 

@@ -135,7 +135,7 @@ def _endpoint_resource(
         EndpointResource, {key: word for key, word in resource.items() if key not in OWN_KEYS}
     )
     endpoint = endpoint_of(resource).copy()
-    endpoint["paginator"] = _paginator(config, resource)
+    endpoint["paginator"] = checked_paginator(config, resource)
     if parent_name(resource):
         # A function of its own: dlt copies the configuration, and of a method its object, too.
         def skip_parent(response: Response, *_: Any) -> None:
@@ -150,7 +150,7 @@ def _endpoint_resource(
     return {**known, "endpoint": endpoint, "parallelized": parent_name(resource) is not None}
 
 
-def _paginator(config: ApiConfig, resource: ResourceConfig) -> BasePaginator | None:
+def checked_paginator(config: ApiConfig, resource: ResourceConfig) -> BasePaginator | None:
     """The resource's paginator, or the default one, with its pages checked."""
     default = cast(Endpoint, config.get("resource_defaults", {}).get("endpoint") or {})
     declared: Any = endpoint_of(resource).get("paginator") or default.get("paginator")

@@ -29,12 +29,12 @@ PARENTS = {"environments": "projects", "teams_member": "teams"}
 Row = dict[str, Any]
 
 
-def moments(seconds: float = 10) -> Iterator[None]:
+def moments(seconds: float = 10, pause: float = 0.01) -> Iterator[None]:
     """Try again and again what must come true before so many seconds are over."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         yield
-        time.sleep(0.01)
+        time.sleep(pause)
     raise TimeoutError("It has not come true.")
 
 

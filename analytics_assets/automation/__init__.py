@@ -1,0 +1,1 @@
+"""What loads the assets by itself, and says so when it cannot."""

@@ -1,0 +1,41 @@
+"""One schedule for each cadence: its resources, parents and children, are loaded in one run."""
+
+from functools import partial
+
+from dagster import (
+    AssetSelection,
+    ScheduleDefinition,
+    ScheduleEvaluationContext,
+    define_asset_job,
+)
+
+from analytics_assets.assets.translator import asset_key
+from analytics_assets.automation.runs import has_unfinished_run
+from analytics_assets.automation.switch import schedule_status
+from analytics_assets.configuration import ApiConfig, Cadence
+
+
+def build_schedules(config: ApiConfig) -> list[ScheduleDefinition]:
+    """The schedules of all cadences, in the order in which the configuration uses them."""
+    by_name = {resource["cadence"]["name"]: resource["cadence"] for resource in config["resources"]}
+    return [_build_schedule(config, cadence) for cadence in by_name.values()]
+
+
+def _build_schedule(config: ApiConfig, cadence: Cadence) -> ScheduleDefinition:
+    names = [str(r["name"]) for r in config["resources"] if r["cadence"] == cadence]
+    return ScheduleDefinition(
+        name=cadence["name"],
+        description=f"Loads {', '.join(names)}.",
+        job=define_asset_job(
+            f"load_{cadence['name']}", AssetSelection.assets(*map(asset_key, names))
+        ),
+        cron_schedule=cadence["cron"],
+        execution_timezone=cadence["timezone"],
+        should_execute=partial(_has_finished, cadence["name"]),
+        default_status=schedule_status(),
+    )
+
+
+def _has_finished(name: str, context: ScheduleEvaluationContext) -> bool:
+    """Whether the schedule's last run is done: behind a long one others would queue up."""
+    return not has_unfinished_run(context.instance, {"dagster/schedule_name": name})

@@ -1,0 +1,73 @@
+"""Asks an endpoint for its newest record alone, to see whether there is a new one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dlt.sources.helpers.rest_client.client import RESTClient
+from dlt.sources.rest_api.config_setup import create_auth
+from dlt.sources.rest_api.typing import ClientConfig
+
+from analytics_assets.configuration import ApiConfig
+from analytics_assets.configuration.lineage import (
+    cursor_field,
+    endpoint_of,
+    key_columns,
+    resource_named,
+)
+from analytics_assets.source.columns import ColumnNames
+from analytics_assets.source.records import neutralize
+from analytics_assets.source.rest import checked_paginator
+
+
+class Newest(NamedTuple):
+    """What tells the newest record from those before it.
+
+    Attributes:
+        moment: The value of the resource's cursor, in epoch milliseconds; 0 where it has none.
+        key: The record's key.
+    """
+
+    moment: int
+    key: str
+
+    def is_newer_than(self, other: Newest | None) -> bool:
+        """Whether it is another record and no older one: the newest may have been deleted."""
+        return other is None or (self.key != other.key and self.moment >= other.moment)
+
+
+def ask_for_newest(config: ApiConfig, name: str, client: ClientConfig) -> Newest | None:
+    """Sends one request for the newest record of an incremental resource.
+
+    Args:
+        config: The API's configuration.
+        name: The resource, which has `newest_params`.
+        client: Address, authentication and session of the API.
+
+    Returns:
+        What identifies the record; None where there is none at all.
+
+    Raises:
+        Exception: What a load raises, and `explanation.explain` knows.
+    """
+    resource = resource_named(config, name)
+    endpoint = endpoint_of(resource)
+    rest = RESTClient(
+        client["base_url"],
+        auth=create_auth(client["auth"]),
+        session=client["session"],  # type: ignore[arg-type]  # dlt's client may lack one
+    )
+    pages = rest.paginate(
+        str(endpoint["path"]),
+        params={**(endpoint.get("params") or {}), **resource["newest_params"]},
+        paginator=checked_paginator(config, resource),
+        data_selector=endpoint["data_selector"],
+    )
+    key = key_columns(config, resource)
+    to_records = neutralize(resource, key, ColumnNames(resource["fields"], str), {})
+    records = to_records(list(next(pages, [])))
+    if not records:
+        return None
+    newest = records[0]
+    moment = newest.get(cursor_field(resource)) or 0
+    return Newest(moment, "/".join(str(newest[column]) for column in key))
