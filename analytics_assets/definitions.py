@@ -8,6 +8,7 @@ from analytics_assets.automation.alerts import build_alert_sensor
 from analytics_assets.automation.freshness import build_freshness_sensor, keep_fresh
 from analytics_assets.automation.new_records import build_new_record_sensors
 from analytics_assets.automation.schedules import build_schedules
+from analytics_assets.checks import build_checks
 from analytics_assets.configuration import ANALYTICS, ApiConfig, validate
 from analytics_assets.resources import AlertWebhook, AnalyticsApi, Warehouse
 
@@ -22,6 +23,7 @@ def build_definitions(config: ApiConfig) -> Definitions:
     validate(config)
     return Definitions(
         assets=keep_fresh(config, build_assets(config)),
+        asset_checks=build_checks(config),
         schedules=build_schedules(config),
         sensors=[
             build_freshness_sensor(),

@@ -17,11 +17,21 @@ from typing import Any
 
 import duckdb
 import requests
-from dagster import AssetSelection, DagsterInstance, ExecuteInProcessResult, materialize
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckKey,
+    AssetSelection,
+    DagsterInstance,
+    Definitions,
+    ExecuteInProcessResult,
+    define_asset_job,
+    materialize,
+)
 from dagster_dlt import DagsterDltResource
 
 from analytics_assets.assets import build_assets
 from analytics_assets.assets.translator import asset_key
+from analytics_assets.checks import build_checks
 from analytics_assets.configuration import ANALYTICS, ApiConfig
 from analytics_assets.resources import AnalyticsApi, Warehouse
 from analytics_assets_tests.demo_api.server import LISTS, DemoServer, moments
@@ -171,6 +181,28 @@ class Project:
         """Materializes, and fails the test where an asset was not loaded."""
         result = self.load(*names)
         assert result.success, failures(result)
+
+    def check(self, name: str, *only: str) -> dict[str, AssetCheckEvaluation]:
+        """Runs the checks of a resource alone, all without names; fails where a step does."""
+        result = self.run_checks(name, *only)
+        assert result.success, failures(result)
+        return {found.check_name: found for found in result.get_asset_check_evaluations()}
+
+    def run_checks(self, name: str, *only: str) -> ExecuteInProcessResult:
+        """Runs the checks of a resource alone, as the UI does."""
+        key = asset_key(name)
+        checks = [AssetCheckKey(key, check) for check in only]
+        selected = AssetSelection.checks(*checks) if only else AssetSelection.checks_for_assets(key)
+        return (
+            Definitions(
+                assets=build_assets(self._config),
+                asset_checks=build_checks(self._config),
+                resources=self._resources,
+                jobs=[define_asset_job("checks", selected)],
+            )
+            .resolve_job_def("checks")
+            .execute_in_process(instance=self._instance, raise_on_error=False)
+        )
 
     def rows(self, resource: str) -> dict[Key, Row]:
         """All stored rows of a resource, by key, as the API would have spelled them."""

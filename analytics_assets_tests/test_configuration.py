@@ -131,6 +131,7 @@ WRONG: list[tuple[Callable[[Any], object], str]] = [
         lambda resource: resource.update(newest_params={"limit": 1}),
         "`newest_params` stands without `endpoint.incremental`",
     ),
+    (lambda resource: resource.update(times=["alias"]), "`times` names `alias`"),
     (lambda resource: resource["endpoint"].pop("path"), "`endpoint.path` is missing"),
     (lambda resource: resource["fields"].update(id="text"), "fields[id]=text"),
     (lambda resource: resource.update(feilds={}), "received unexpected fields `{'feilds'}`"),

@@ -96,6 +96,7 @@ ANALYTICS: ApiConfig = {
                 "updatedAt": "number",
                 "webAnalytics": "object",
             },
+            "known_columns": ["rootDirectory"],
         },
         {
             "name": "teams",
@@ -107,6 +108,7 @@ ANALYTICS: ApiConfig = {
                 "params": {"limit": 100},
             },
             "filled_from": {"createdAt": ["created"]},
+            "times": ["createdAt"],
             "fields": {
                 "id": "string",
                 "billing": "object",
@@ -128,6 +130,7 @@ ANALYTICS: ApiConfig = {
                 "stagingPrefix": "string",
                 "updatedAt": "number",
             },
+            "known_columns": ["limited"],
         },
         {
             "name": "user",
@@ -156,6 +159,7 @@ ANALYTICS: ApiConfig = {
                 "username": "string",
                 "version": "string",
             },
+            "known_columns": ["name", "importFlowGitNamespace"],
         },
         {
             "name": "deployments",
@@ -179,6 +183,7 @@ ANALYTICS: ApiConfig = {
                 },
             },
             "filled_from": {"id": ["uid"], "createdAt": ["created"]},
+            "times": ["createdAt"],
             "fields": {
                 "id": "string",
                 "aliasAssigned": "number",
@@ -201,6 +206,7 @@ ANALYTICS: ApiConfig = {
                 "uid": "string",
                 "url": "string",
             },
+            "known_columns": ["aliasAssigned__v_bool"],
         },
         {
             "name": "environments",
@@ -238,6 +244,7 @@ ANALYTICS: ApiConfig = {
                 "data_selector": "tokens",
                 "params": {"limit": 100},
             },
+            "times": ["createdAt"],
             "fields": {
                 "id": "string",
                 "activeAt": "number",
@@ -261,6 +268,7 @@ ANALYTICS: ApiConfig = {
             },
             "filled_from": {"id": ["uid"], "createdAt": ["created"]},
             "withheld": ["protectionBypass"],
+            "times": ["createdAt"],
             "fields": {
                 "id": "string",
                 "alias": "string",
@@ -273,6 +281,7 @@ ANALYTICS: ApiConfig = {
                 "uid": "string",
                 "updatedAt": "number",
             },
+            "known_columns": ["redirect", "redirectStatusCode"],
         },
         {
             "name": "deployment_events",
@@ -301,6 +310,7 @@ ANALYTICS: ApiConfig = {
                 "serial": ["payload.serial"],
                 "text": ["payload.text"],
             },
+            "times": ["created"],
             "fields": {
                 "id": "string",
                 "created": "number",
@@ -312,6 +322,7 @@ ANALYTICS: ApiConfig = {
                 "text": "string",
                 "type": "string",
             },
+            "known_columns": ["payload"],
         },
         {
             "name": "teams_member",
@@ -325,6 +336,7 @@ ANALYTICS: ApiConfig = {
                 "params": {"limit": 100},
             },
             "filled_from": {"id": ["uid"], "team_id": ["_teams_id"]},
+            "times": ["createdAt"],
             "fields": {
                 "id": "string",
                 "accessGroups": "array",
@@ -337,6 +349,7 @@ ANALYTICS: ApiConfig = {
                 "uid": "string",
                 "username": "string",
             },
+            "known_columns": ["name", "joinedFrom"],
         },
     ],
 }

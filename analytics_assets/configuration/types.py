@@ -57,6 +57,9 @@ class ResourceConfig(EndpointResource, total=False):
         filled_from: For a field that a record lacks, the fields to take it from, in order.
         withheld: Dotted paths of fields whose value is never stored; a declared one keeps its
             column, empty.
+        known_columns: Columns beyond `fields` that are no news: further fields of the API, and
+            variants for values of another type, `<column>__v_<type>`. Any other is a warning.
+        times: Fields that hold an epoch in milliseconds in every record, once they are filled.
         cadence: How often the resource is loaded, and how old it may get.
         newest_params: Query parameters that make the endpoint answer its newest record alone. With
             them a sensor, `new_<name>`, asks once a minute whether there is a new one.
@@ -67,6 +70,8 @@ class ResourceConfig(EndpointResource, total=False):
     fields: Required[dict[str, FieldType]]
     filled_from: dict[str, list[str]]
     withheld: list[str]
+    known_columns: list[str]
+    times: list[str]
     cadence: Required[Cadence]
     newest_params: dict[str, Any]
     bare_list: BareList

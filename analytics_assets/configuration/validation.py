@@ -129,6 +129,9 @@ def _column_faults(config: ApiConfig, resource: ResourceConfig) -> Iterator[str]
         if count > 1:
             yield f"{label}: `fields` names `{field}` {count} times, for a warehouse ignores case"
     yield from _endpoint_faults(resource)
+    for field in resource.get("times", []):
+        if resource["fields"].get(field) != "number":
+            yield f"{label}: `times` names `{field}`, which is no field of the type `number`"
     for field in resource.get("filled_from", {}):
         if field not in resource["fields"]:
             yield f"{label}: `filled_from` names `{field}`, which is not among its `fields`"

@@ -68,12 +68,15 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
         return int(counts[0][1])
 
     @contextmanager
-    def opened(self, log: DagsterLogManager) -> Iterator[None]:
-        """Holds the warehouse open for one load.
+    def opened(self, log: DagsterLogManager) -> Iterator[SqlClientBase[Any]]:
+        """Holds the warehouse open for one load, or for its checks.
 
         One process at a time may have a DuckDB file open for writing. The connection held here
         keeps other processes out until the load is done, and the kernel lets go of it if this
         process dies; a load that comes second waits for it here, as it waits for a reader.
+
+        Yields:
+            The connection.
 
         Raises:
             WarehouseError: If the destination cannot be opened, or not within `patience` seconds,
@@ -104,7 +107,7 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
             ) from error
         try:
             await_the_newest_load(client, log.info)
-            yield
+            yield client
         finally:
             client.close_connection()
 

@@ -102,7 +102,7 @@ def build_source(
         schema=_schema(name),
     )
     table = source.resources[name]
-    columns = _columns(config, resource)
+    columns = declared_columns(config, resource)
     table.apply_hints(columns=columns)
     stored = stored_columns(open_dataset, name)
     names = ColumnNames([*columns, *stored], source.schema.naming.normalize_path)
@@ -169,7 +169,8 @@ def checked_paginator(config: ApiConfig, resource: ResourceConfig) -> BasePagina
     return CheckedPaginator(paginator, str(selector) if selector else None, id_fields)
 
 
-def _columns(config: ApiConfig, resource: ResourceConfig) -> dict[str, TColumnSchema]:
+def declared_columns(config: ApiConfig, resource: ResourceConfig) -> dict[str, TColumnSchema]:
+    """The columns a resource has whatever its loads bring, as dlt describes them, by name."""
     key = key_columns(config, resource)
     types: dict[str, TDataType] = dict.fromkeys(inherited_columns(resource), "text")
     types |= {field: DATA_TYPES[word] for field, word in resource["fields"].items()}
@@ -195,7 +196,7 @@ def _table_marks(config: ApiConfig, resource: ResourceConfig) -> DltResource:
         table_name=name,
         primary_key=key_columns(config, resource),
         write_disposition="merge",
-        columns=_columns(config, resource),
+        columns=declared_columns(config, resource),
     )
     def marks() -> Iterator[Any]:
         if is_listed_in_full(config, name):

@@ -67,7 +67,7 @@ def parent_rows(
             sge.and_(*(~sge.column(f.field, quoted=True).is_(sge.null()) for f in parents))
         )
         if is_listed_in_full(config, parent):
-            found = table.where(LOAD_ID, "eq", _latest_listing(dataset, parent)).fetchall()
+            found = table.where(LOAD_ID, "eq", latest_listing(dataset, parent)).fetchall()
             pending = len(found)
         else:
             state = dlt.current.resource_state(child)
@@ -113,7 +113,7 @@ def _has_rows(dataset: dlt.Dataset, name: str) -> bool:
     return name in dataset.schema.tables and bool(dataset.table(name).limit(1).fetchall())
 
 
-def _latest_listing(dataset: dlt.Dataset, name: str) -> str:
+def latest_listing(dataset: dlt.Dataset, name: str) -> str:
     """The load that listed a resource last.
 
     dlt records a load after its rows are committed: a run that died in between left rows of a load
@@ -127,7 +127,7 @@ def _latest_listing(dataset: dlt.Dataset, name: str) -> str:
 def count_no_longer_listed(open_dataset: OpenDataset, name: str) -> int:
     """The stored rows that the latest full listing of a resource no longer contained."""
     dataset = open_dataset(name)
-    older = dataset.table(name).where(LOAD_ID, "lt", _latest_listing(dataset, name))
+    older = dataset.table(name).where(LOAD_ID, "lt", latest_listing(dataset, name))
     return _count(dataset, older)
 
 

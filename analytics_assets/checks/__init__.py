@@ -1,0 +1,5 @@
+"""What is asserted of each table after a load; on its own, too."""
+
+from analytics_assets.checks.factory import build_checks
+
+__all__ = ["build_checks"]

@@ -1,0 +1,116 @@
+"""Makes one step for each asset, with all its checks, from the configuration.
+
+A step of its own for each asset: one over all of them would be skipped when one asset fails.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
+
+from dagster import (
+    AssetCheckExecutionContext,
+    AssetCheckResult,
+    AssetChecksDefinition,
+    AssetCheckSpec,
+    AssetKey,
+    DagsterInstance,
+    IntMetadataValue,
+    multi_asset_check,
+)
+
+from analytics_assets.assets.failures import failing_in_one_sentence
+from analytics_assets.assets.translator import asset_key
+from analytics_assets.checks.columns import check_columns
+from analytics_assets.checks.keys import check_key
+from analytics_assets.checks.parents import check_parents
+from analytics_assets.checks.rows import check_no_longer_listed, check_row_count
+from analytics_assets.checks.table import Table
+from analytics_assets.checks.times import check_times
+from analytics_assets.configuration import ApiConfig
+from analytics_assets.configuration.lineage import (
+    is_listed_in_full,
+    parent_name,
+    resource_named,
+)
+from analytics_assets.resources import Warehouse
+from analytics_assets.source.errors import WarehouseError
+from analytics_assets.source.http import RetryPolicy
+
+Check: TypeAlias = Callable[[Table, DagsterInstance], AssetCheckResult]
+
+DESCRIPTIONS = {
+    "key_is_unique": "Each row has its key, and no other row has it.",
+    "parents_exist": "Each row has its parent's row; a warning where it was deleted upstream.",
+    "columns_are_declared": "The columns are those declared, none is new or of another type.",
+    "times_are_plausible": "Times that each record has lie between 2010 and tomorrow.",
+    "rows_did_not_fall": "No row vanished, and a full list did not come back empty.",
+    "rows_no_longer_listed": "Counts the rows that the API no longer lists; they are kept.",
+}
+
+
+def build_checks(config: ApiConfig) -> list[AssetChecksDefinition]:
+    """The checks of all resources, in the order of the configuration."""
+    return [_build_step(config, str(resource["name"])) for resource in config["resources"]]
+
+
+def _build_step(config: ApiConfig, name: str) -> AssetChecksDefinition:
+    key = asset_key(name)
+    checks = _checks_of(config, name)
+
+    @multi_asset_check(
+        name=f"{name}_checks",
+        specs=[
+            AssetCheckSpec(check, asset=key, description=DESCRIPTIONS[check]) for check in checks
+        ],
+        can_subset=True,
+    )
+    def run_checks(
+        context: AssetCheckExecutionContext, warehouse: Warehouse
+    ) -> Iterator[AssetCheckResult]:
+        selected = {selected.name for selected in context.selected_asset_check_keys}
+        with (
+            failing_in_one_sentence(name, RetryPolicy()),
+            warehouse.opened(context.log) as client,
+        ):
+            _require_table(warehouse, name)
+            table = Table(config, name, warehouse.open_dataset, client)
+            for check in [check for check in checks if check in selected]:
+                yield checks[check](table, context.instance)._replace(
+                    asset_key=key, check_name=check
+                )
+
+    return run_checks
+
+
+def _checks_of(config: ApiConfig, name: str) -> Mapping[str, Check]:
+    """The checks that apply to a resource, by their names."""
+    resource = resource_named(config, name)
+    checks: dict[str, Check] = {
+        "key_is_unique": lambda table, _: check_key(table),
+        "columns_are_declared": lambda table, _: check_columns(table),
+        "rows_did_not_fall": lambda table, instance: check_row_count(
+            table, _reported_counts(instance, asset_key(name))
+        ),
+    }
+    if parent_name(resource):
+        checks["parents_exist"] = lambda table, _: check_parents(table)
+    if resource.get("times"):
+        checks["times_are_plausible"] = lambda table, _: check_times(table)
+    if is_listed_in_full(config, name):
+        checks["rows_no_longer_listed"] = lambda table, _: check_no_longer_listed(table)
+    return checks
+
+
+def _reported_counts(instance: DagsterInstance, key: AssetKey) -> list[int]:
+    """The rows that the last two materializations counted: this load's, and the one before."""
+    records = instance.fetch_materializations(key, limit=2).records
+    events = [record.asset_materialization for record in records]
+    counts = [event.metadata.get("dagster/row_count") for event in events if event]
+    return [count.value for count in counts if isinstance(count, IntMetadataValue) and count.value]
+
+
+def _require_table(warehouse: Warehouse, name: str) -> None:
+    if name not in warehouse.open_dataset(name).schema.tables:
+        raise WarehouseError(
+            f"There is nothing to check: {name} was never loaded. Materialize analytics/{name} "
+            "first."
+        )

@@ -1,0 +1,28 @@
+"""Every row has its key, and no other row has it."""
+
+from __future__ import annotations
+
+from dagster import AssetCheckResult, AssetCheckSeverity
+
+from analytics_assets.checks.table import Table
+
+
+def check_key(table: Table) -> AssetCheckResult:
+    """Finds keys that are missing, empty, or borne by several rows."""
+    key = [table.sql_column(column) for column in table.key]
+    is_missing = " OR ".join(f"{column} IS NULL OR {column} = ''" for column in key)
+    found = table.find(
+        [*table.key, "rows"],
+        f"SELECT {', '.join(key)}, COUNT(*) FROM {table.sql_name(table.name)} "  # noqa: S608 - our own SQL
+        f"GROUP BY {', '.join(key)} HAVING COUNT(*) > 1 OR {is_missing}",
+    )
+    return AssetCheckResult(
+        passed=not found.total,
+        severity=AssetCheckSeverity.ERROR,
+        description=f"{found.total} keys of {table.name} are missing, or borne by several rows: "
+        "something else than this project has written to the table. Delete those rows and load it "
+        "anew."
+        if found.total
+        else "Each row has a key of its own.",
+        metadata={"keys": found.total, "sample": found.as_metadata()},
+    )

@@ -1,0 +1,65 @@
+"""No rows vanish: neither from the warehouse, nor from the API's lists without a sign."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dagster import AssetCheckResult, AssetCheckSeverity
+
+from analytics_assets.checks.table import Table
+from analytics_assets.configuration.lineage import is_listed_in_full
+from analytics_assets.source.columns import LOAD_ID
+from analytics_assets.source.stored import latest_listing
+
+
+def check_row_count(table: Table, reported: Sequence[int]) -> AssetCheckResult:
+    """Compares the rows with those that were there before, and looks for an empty list.
+
+    Args:
+        table: The table.
+        reported: The row counts of the last two materializations.
+    """
+    now = table.count(f"SELECT 1 AS one FROM {table.sql_name(table.name)}")  # noqa: S608 - our own SQL
+    before = max(reported, default=0)
+    came_back_empty = now > 0 and is_listed_in_full(table.config, table.name) and not _listed(table)
+    if now < before:
+        description = (
+            f"{table.name} has {now} rows, and had {before}: something else than this project "
+            "deletes rows, for it keeps what was deleted upstream."
+        )
+    elif came_back_empty:
+        description = (
+            f"The API listed nothing of {table.name}, of which there are {now} rows: see whether "
+            "the token may still list them all, and the team is the right one."
+        )
+    else:
+        description = f"{now} rows, {before} before."
+    return AssetCheckResult(
+        passed=now >= before and not came_back_empty,
+        severity=AssetCheckSeverity.ERROR,
+        description=description,
+        metadata={"rows": now, "rows_before": before, "list_came_back_empty": came_back_empty},
+    )
+
+
+def check_no_longer_listed(table: Table) -> AssetCheckResult:
+    """Counts the rows that the latest full listing no longer contained; they are kept."""
+    found = table.find(table.key, _rows_of_listing(table, "<"))
+    return AssetCheckResult(
+        passed=True,
+        description=f"{found.total} rows of {table.name} are no longer listed by the API.",
+        metadata={"rows": found.total, "sample": found.as_metadata()},
+    )
+
+
+def _listed(table: Table) -> int:
+    return table.count(_rows_of_listing(table, "="))
+
+
+def _rows_of_listing(table: Table, operator: str) -> str:
+    """The keys of the rows that came with the latest listing, or before it."""
+    listing = latest_listing(table.dataset(table.name), table.name)
+    return (
+        f"SELECT {table.sql_columns(table.key)} FROM {table.sql_name(table.name)} "  # noqa: S608 - our own SQL
+        f"WHERE {table.sql_column(LOAD_ID)} {operator} '{listing}'"
+    )

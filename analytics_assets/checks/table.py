@@ -1,0 +1,115 @@
+"""Reads a table of the warehouse for its checks: through dlt's SQL client, on any destination."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dlt
+from dagster import MetadataValue, TableColumn, TableRecord, TableSchema
+from dlt.destinations.sql_client import SqlClientBase
+
+from analytics_assets.configuration import ApiConfig, ResourceConfig
+from analytics_assets.configuration.lineage import key_columns, resource_named
+from analytics_assets.source.stored import OpenDataset
+
+LARGEST_SAMPLE = 10
+"""Rows of a finding that its metadata shows."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Rows that a check found.
+
+    Attributes:
+        total: How many there are.
+        columns: The columns of the sample.
+        sample: The first of them.
+    """
+
+    total: int
+    columns: Sequence[str]
+    sample: Sequence[Sequence[Any]]
+
+    def as_metadata(self) -> MetadataValue[Any]:
+        """The sample, as the UI shows a table."""
+        return MetadataValue.table(
+            records=[
+                TableRecord(dict(zip(self.columns, map(str, row), strict=True)))
+                for row in self.sample
+            ],
+            schema=TableSchema([TableColumn(column) for column in self.columns]),
+        )
+
+
+class Table:
+    """The table of one resource, and those of its relatives, over one connection.
+
+    Attributes:
+        config: The API's configuration.
+        resource: The resource of the table.
+        name: Its name, and the table's.
+        key: The columns that identify a row.
+    """
+
+    def __init__(
+        self,
+        config: ApiConfig,
+        name: str,
+        open_dataset: OpenDataset,
+        client: SqlClientBase[Any],
+    ) -> None:
+        """Reads through an open connection.
+
+        Args:
+            config: The API's configuration.
+            name: The resource.
+            open_dataset: Opens the warehouse's dataset with the schema of a resource.
+            client: The open connection.
+        """
+        self.config = config
+        self.resource: ResourceConfig = resource_named(config, name)
+        self.name = name
+        self.key = key_columns(config, self.resource)
+        self._open_dataset = open_dataset
+        self._client = client
+
+    def dataset(self, name: str) -> dlt.Dataset:
+        """The dataset with the schema of a resource."""
+        return self._open_dataset(name)
+
+    def sql_name(self, name: str) -> str:
+        """The table of a resource, as SQL names it."""
+        return self._client.make_qualified_table_name(name)
+
+    def sql_column(self, name: str) -> str:
+        """A column, as SQL names it."""
+        return self._client.escape_column_name(name)
+
+    def sql_columns(self, names: Sequence[str], alias: str = "") -> str:
+        """Columns, as SQL lists them."""
+        prefix = f"{alias}." if alias else ""
+        return ", ".join(prefix + self.sql_column(name) for name in names)
+
+    def count(self, query: str) -> int:
+        """The rows of a query."""
+        rows = self._client.execute_sql(f"SELECT COUNT(*) FROM ({query}) AS counted")  # noqa: S608 - our own SQL
+        return int(rows[0][0]) if rows else 0
+
+    def find(self, columns: Sequence[str], query: str) -> Finding:
+        """What a query finds: how many rows, and the first of them.
+
+        Args:
+            columns: Names for what the query selects, in its order.
+            query: A SELECT without ORDER BY.
+        """
+        total = self.count(query)
+        limited = f"{query} ORDER BY 1 LIMIT {LARGEST_SAMPLE}"
+        return Finding(total, columns, self._client.execute_sql(limited) or [] if total else [])
+
+    def columns(self) -> list[str]:
+        """The columns the table has in the warehouse, dlt's own included."""
+        query = f"SELECT * FROM {self.sql_name(self.name)} WHERE 1 = 0"  # noqa: S608 - our own SQL
+        with self._client.execute_query(query) as cursor:
+            return [description[0] for description in cursor.description or []]
