@@ -166,7 +166,9 @@ class Project:
             "warehouse": warehouse or Warehouse(),
         }
 
-    def load(self, *names: str) -> ExecuteInProcessResult:
+    def load(
+        self, *names: str, run_config: Mapping[str, Any] | None = None
+    ) -> ExecuteInProcessResult:
         """Materializes the assets of the resources named, all without names."""
         keys = [asset_key(name) for name in names]
         return materialize(
@@ -175,11 +177,12 @@ class Project:
             resources=self._resources,
             instance=self._instance,
             raise_on_error=False,
+            run_config=run_config,
         )
 
-    def load_all(self, *names: str) -> None:
+    def load_all(self, *names: str, run_config: Mapping[str, Any] | None = None) -> None:
         """Materializes, and fails the test where an asset was not loaded."""
-        result = self.load(*names)
+        result = self.load(*names, run_config=run_config)
         assert result.success, failures(result)
 
     def check(self, name: str, *only: str) -> dict[str, AssetCheckEvaluation]:
@@ -262,9 +265,9 @@ def failures(result: ExecuteInProcessResult) -> dict[str, str]:
     }
 
 
-def sentence(project: Project, name: str) -> str:
+def sentence(project: Project, name: str, run_config: Mapping[str, Any] | None = None) -> str:
     """The sentence with which an asset fails, without the class of the error."""
-    result = project.load(name)
+    result = project.load(name, run_config=run_config)
     assert not result.success
     return failures(result)[name].partition("Failure: ")[2].strip()
 

@@ -202,7 +202,7 @@ def test_a_check_fails_on_what_was_made_wrong_and_shows_it(
         assert own in shown(found[check])
     if check == "parents_exist":
         where = "without_parent" if severity is ERROR else "of_deleted_parents"
-        assert names["parent"] in shown(found[check], f"sample_{where}")
+        assert parent[0] in shown(found[check], f"sample_{where}")
 
 
 def test_a_list_that_came_back_empty_is_no_success(tmp_path: Path, demo_api: DemoApi) -> None:

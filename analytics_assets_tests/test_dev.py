@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -147,6 +148,53 @@ def test_reexecution_from_failure_runs_only_what_failed_and_what_was_skipped_for
     assert set(requests) == {"deployments", "deployment_events"}
     project = Project(tmp_path, demo_api.url)
     assert_everything_equal(project, demo_api)
+
+
+BACKFILL = """
+mutation Backfill($parameters: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $parameters) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("webserver", [MAKE_DEV], indirect=True)
+def test_a_month_is_loaded_again_from_the_backfill_page(
+    webserver: str, tmp_path: Path, demo_api: DemoApi
+) -> None:
+    repository = {
+        "repositoryLocationName": "analytics_assets",
+        "repositoryName": "__repository__",
+    }
+    parameters = {
+        "selector": {
+            "repositorySelector": repository,
+            "partitionSetName": "reload_history_partition_set",
+        },
+        "partitionNames": ["2026-05-01"],
+    }
+    launched = query(webserver, BACKFILL, parameters=parameters)["launchPartitionBackfill"]
+    assert launched["__typename"] == "LaunchBackfillSuccess", launched
+    runs = """
+        query Runs($tags: [ExecutionTag!]) {
+          runsOrError(filter: {tags: $tags}) { ... on Runs { results { status } } }
+        }
+    """
+    tags = [{"key": "dagster/backfill", "value": launched["backfillId"]}]
+
+    def statuses() -> list[str]:
+        found = query(webserver, runs, tags=tags)["runsOrError"]["results"]
+        return [run["status"] for run in found]
+
+    wait_until(lambda: set(statuses()) & {"SUCCESS", "FAILURE"}, STARTUP)
+    assert statuses() == ["SUCCESS"]
+    loaded = Project(tmp_path, demo_api.url).rows("deployments").values()
+    assert loaded
+    assert {time.gmtime(row["created"] / 1000)[:2] for row in loaded} == {(2026, 5)}
 
 
 @pytest.mark.long

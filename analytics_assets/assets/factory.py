@@ -14,8 +14,11 @@ from dlt.extract import DltSource
 from analytics_assets.assets.failures import failing_in_one_sentence
 from analytics_assets.assets.load import AssetLoad, LoadResult
 from analytics_assets.assets.translator import ResourceTranslator, asset_key
+from analytics_assets.assets.window_config import WindowConfig
 from analytics_assets.configuration import ApiConfig
+from analytics_assets.configuration.lineage import reloadable_resources
 from analytics_assets.resources import AnalyticsApi, Warehouse
+from analytics_assets.source.window import Window
 
 
 def build_assets(config: ApiConfig) -> list[AssetsDefinition]:
@@ -23,26 +26,26 @@ def build_assets(config: ApiConfig) -> list[AssetsDefinition]:
     return [_build_asset(config, str(resource["name"])) for resource in config["resources"]]
 
 
-def _build_asset(config: ApiConfig, name: str) -> AssetsDefinition:
-    translator = ResourceTranslator(config)
-
-    @dlt_assets(
+def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
+    translator = ResourceTranslator(api_config)
+    as_asset = dlt_assets(
         name=name,
         dlt_source=_named_source(name),
         # A load makes its own pipeline: one made here would create a directory at import.
         dlt_pipeline=None,  # type: ignore[arg-type]
         dagster_dlt_translator=translator,
     )
+
     def load(
         context: AssetExecutionContext,
         dlt: DagsterDltResource,
         api: AnalyticsApi,
         warehouse: Warehouse,
+        window: Window | None,
     ) -> Iterator[MaterializeResult[None]]:
         with (
-            failing_in_one_sentence(name, api.retry_policy()),
             warehouse.opened(context.log),
-            AssetLoad(config, name, api, warehouse, context.log.info) as asset_load,
+            AssetLoad(api_config, name, api, warehouse, window, context.log.info) as asset_load,
         ):
             results: list[LoadResult] = []
             for source in asset_load.sources():
@@ -53,7 +56,29 @@ def _build_asset(config: ApiConfig, name: str) -> AssetsDefinition:
                 asset_key=asset_key(name), metadata=asset_load.metadata(results)
             )
 
-    return load
+    def load_what_is_new(
+        context: AssetExecutionContext,
+        dlt: DagsterDltResource,
+        api: AnalyticsApi,
+        warehouse: Warehouse,
+    ) -> Iterator[MaterializeResult[None]]:
+        with failing_in_one_sentence(name, api.retry_policy()):
+            yield from load(context, dlt, api, warehouse, None)
+
+    # Dagster reads an asset's run configuration off the signature, and only these have one.
+    def load_what_is_new_or_a_window(
+        context: AssetExecutionContext,
+        config: WindowConfig,
+        dlt: DagsterDltResource,
+        api: AnalyticsApi,
+        warehouse: Warehouse,
+    ) -> Iterator[MaterializeResult[None]]:
+        with failing_in_one_sentence(name, api.retry_policy()):
+            yield from load(context, dlt, api, warehouse, config.window())
+
+    if name in reloadable_resources(api_config):
+        return as_asset(load_what_is_new_or_a_window)
+    return as_asset(load_what_is_new)
 
 
 def _named_source(name: str) -> DltSource:

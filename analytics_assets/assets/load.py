@@ -19,6 +19,7 @@ from analytics_assets.source.http import Traffic
 from analytics_assets.source.rate_limit import RateLimit
 from analytics_assets.source.rest import build_source
 from analytics_assets.source.stored import Changes, count_no_longer_listed
+from analytics_assets.source.window import Window
 
 LoadResult: TypeAlias = AssetMaterialization | MaterializeResult[Any]
 """What dagster-dlt reports of one load."""
@@ -36,6 +37,7 @@ class AssetLoad(AbstractContextManager["AssetLoad"]):
         name: str,
         api: AnalyticsApi,
         warehouse: Warehouse,
+        window: Window | None,
         tell: Callable[[str], None],
     ) -> None:
         """Begins with nothing loaded.
@@ -45,17 +47,19 @@ class AssetLoad(AbstractContextManager["AssetLoad"]):
             name: The resource to load.
             api: Where it is loaded from.
             warehouse: Where it is loaded to.
+            window: What to load again; None loads what is new.
             tell: Receives a sentence on each long wait and on the progress of a long load.
         """
         self._config = config
         self._name = name
         self._api = api
         self._warehouse = warehouse
+        self._window = window
         self._tell = tell
         self._started = time.monotonic()
         self._traffic = Traffic()
         self._rate_limit = RateLimit(tell, api.retry_policy().max_wait)
-        self._changes = Changes(config, name, warehouse.open_dataset)
+        self._changes = Changes(config, name, warehouse.open_dataset, window)
         self._fan_out = FanOut(name, self._traffic, tell)
 
     def __exit__(self, *_: object) -> None:
@@ -75,6 +79,7 @@ class AssetLoad(AbstractContextManager["AssetLoad"]):
                 changes=self._changes,
                 fan_out=self._fan_out,
                 start=self._api.start(),
+                window=self._window,
             )
             is_complete = self._fan_out.is_complete
         if self._fan_out.gone:

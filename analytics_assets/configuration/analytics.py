@@ -39,6 +39,7 @@ ANALYTICS: ApiConfig = {
         "auth": {"type": "bearer"},
     },
     "retry_stale": "*/15 * * * *",
+    "history_start": "2016-01-01",
     "resource_defaults": {
         "primary_key": "id",
         "write_disposition": "merge",
@@ -175,6 +176,7 @@ ANALYTICS: ApiConfig = {
                 "incremental": {
                     "cursor_path": "createdAt",
                     "start_param": "since",
+                    "end_param": "until",
                     "lag": 259_200_000,
                     # A deployment without a date of any kind is a row all the same.
                     "on_cursor_value_missing": "include",

@@ -66,6 +66,19 @@ def cursor_field(resource: ResourceConfig) -> str:
     return str(incremental["cursor_path"]) if incremental else ""
 
 
+def reloadable_resources(config: ApiConfig) -> list[str]:
+    """The resources of which a window of time can be loaded again.
+
+    Those that are asked for by time, and the children that are asked for by their rows.
+    """
+    timed = {str(r["name"]) for r in config["resources"] if cursor_field(r)}
+    return [
+        str(resource["name"])
+        for resource in config["resources"]
+        if {resource["name"], parent_name(resource)} & timed
+    ]
+
+
 def resource_named(config: ApiConfig, name: str) -> ResourceConfig:
     """The resource with that name."""
     return next(resource for resource in config["resources"] if resource["name"] == name)

@@ -83,9 +83,11 @@ class ApiConfig(TypedDict):
     Attributes:
         retry_stale: When a resource that is stale, because its loads fail, is tried again, as cron
             (UTC).
+        history_start: The first month that can be loaded again, by its first day.
     """
 
     client: ClientConfig
     retry_stale: str
+    history_start: str
     resource_defaults: NotRequired[EndpointResourceBase]
     resources: list[ResourceConfig]

@@ -40,6 +40,8 @@ def _faults(config: ApiConfig) -> Iterator[str]:
     if not config.get("resources"):
         yield "`resources` is missing"
         return
+    if not re.fullmatch(r"\d{4}-\d{2}-01", str(config.get("history_start"))):
+        yield "`history_start` is to be the first day of a month, like 2016-01-01"
     # Nothing more can be said of a resource that lacks its keys.
     yield from (faults := [f for resource in config["resources"] for f in _shape_faults(resource)])
     if faults:

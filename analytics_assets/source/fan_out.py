@@ -26,6 +26,7 @@ class FanOut:
         gone: Parents that the API no longer knows.
         is_complete: Whether the load just made was the last one of this fan-out.
         place: The last parent of this load; None of a list that is asked for in full.
+        covered: The parent's loads of which a window holds every row.
     """
 
     def __init__(self, name: str, traffic: Traffic, tell: Callable[[str], None]) -> None:
@@ -39,6 +40,7 @@ class FanOut:
         self.gone = 0
         self.is_complete = True
         self.place: Sequence[str] | None = None
+        self.covered: Sequence[str] = ()
         self._name = name
         self._traffic = traffic
         self._tell = tell

@@ -22,6 +22,7 @@ from requests import Response
 
 from analytics_assets.configuration import ApiConfig, FieldType, ResourceConfig
 from analytics_assets.configuration.lineage import (
+    cursor_field,
     endpoint_of,
     inherited_columns,
     is_listed_in_full,
@@ -38,10 +39,12 @@ from analytics_assets.source.records import ID, neutralize
 from analytics_assets.source.stored import (
     Changes,
     OpenDataset,
+    keep_coverage,
     keep_place,
     parent_rows,
     stored_columns,
 )
+from analytics_assets.source.window import Window
 
 DATA_TYPES: dict[FieldType, TDataType] = {
     "string": "text",
@@ -67,6 +70,7 @@ def build_source(
     changes: Changes,
     fan_out: FanOut,
     start: int | None = None,
+    window: Window | None = None,
 ) -> DltSource:
     """The dlt source that loads one resource.
 
@@ -79,17 +83,18 @@ def build_source(
         fan_out: Keeps count of the parents that a child asks for.
         start: First moment to load for an incremental resource, in epoch milliseconds; None
             loads from the beginning.
+        window: What to load again; None loads what is new.
 
     Returns:
         A source whose selected resources fill the one table called `name`.
     """
     resource = resource_named(config, name)
     resources: list[str | EndpointResource | DltResource] = [
-        _endpoint_resource(config, resource, fan_out, start)
+        _endpoint_resource(config, resource, fan_out, start, window)
     ]
     parent = parent_name(resource)
     if parent:
-        resources.append(parent_rows(config, name, open_dataset, fan_out))
+        resources.append(parent_rows(config, name, open_dataset, fan_out, window))
     source = rest_api_source(
         {
             "client": client,
@@ -108,12 +113,13 @@ def build_source(
     names = ColumnNames([*columns, *stored], source.schema.naming.normalize_path)
     steps = [neutralize(resource, key_columns(config, resource), names, stored)]
     if parent:
-        steps = [fan_out.count, keep_place(name, fan_out), *steps]
-    incremental = endpoint_of(resource).get("incremental")
-    if incremental:
-        steps += [changes.drop_unchanged, CursorWithinNow(name, incremental["cursor_path"])]
-    else:
-        steps.append(changes.count)
+        note = keep_place if window is None else keep_coverage
+        steps = [fan_out.count, note(name, fan_out), *steps]
+    cursor = cursor_field(resource)
+    steps.append(changes.drop_unchanged if cursor else changes.count)
+    # dlt neither uses nor moves its cursor in a window.
+    if cursor and window is None:
+        steps.append(CursorWithinNow(name, cursor))
     for step in steps:
         table.add_step(step)  # type: ignore[arg-type]  # a step need not take dlt's second argument
     source.resources.add(_table_marks(config, resource))
@@ -128,7 +134,11 @@ def _schema(name: str) -> Schema:
 
 
 def _endpoint_resource(
-    config: ApiConfig, resource: ResourceConfig, fan_out: FanOut, start: int | None
+    config: ApiConfig,
+    resource: ResourceConfig,
+    fan_out: FanOut,
+    start: int | None,
+    window: Window | None,
 ) -> EndpointResource:
     """The resource as dlt's REST API source takes it."""
     known = cast(
@@ -143,8 +153,14 @@ def _endpoint_resource(
 
         endpoint["response_actions"] = [{"status_code": 404, "action": skip_parent}]
     incremental = endpoint.get("incremental")
-    if incremental and start is not None:
-        # The API answers what was created after `since`; the first moment is wanted, too.
+    # The API answers what was created after `since`; the first moment is wanted, too.
+    if incremental and window is not None:
+        endpoint["incremental"] = {
+            **incremental,
+            "initial_value": window.start - 1,
+            "end_value": window.end,
+        }
+    elif incremental and start is not None:
         endpoint["incremental"] = {**incremental, "initial_value": start - 1}
     # A child's requests are independent of each other; they run in dlt's extract workers.
     return {**known, "endpoint": endpoint, "parallelized": parent_name(resource) is not None}

@@ -13,6 +13,7 @@ from dlt.extract import DltResource
 
 from analytics_assets.configuration import ApiConfig
 from analytics_assets.configuration.lineage import (
+    cursor_field,
     endpoint_of,
     is_listed_in_full,
     key_columns,
@@ -25,6 +26,7 @@ from analytics_assets.source.errors import WarehouseError
 from analytics_assets.source.fan_out import PARENTS_PER_LOAD, FanOut
 from analytics_assets.source.records import Page
 from analytics_assets.source.values import Record
+from analytics_assets.source.window import Window
 
 OpenDataset = Callable[[str], dlt.Dataset]
 """Opens the warehouse's dataset with the schema of the resource named."""
@@ -33,8 +35,16 @@ WATERMARK = "parents_asked"
 """In a child's state: load and digest of the last parent asked for, in the order of both."""
 
 
+COVERED = "loads_asked_by_windows"
+"""In a child's state: the parent's loads beyond that place of which a window asked for each row."""
+
+
 def parent_rows(
-    config: ApiConfig, child: str, open_dataset: OpenDataset, fan_out: FanOut
+    config: ApiConfig,
+    child: str,
+    open_dataset: OpenDataset,
+    fan_out: FanOut,
+    window: Window | None,
 ) -> DltResource:
     """A stand-in for a child's parent: yields the parent's rows from the warehouse.
 
@@ -44,6 +54,7 @@ def parent_rows(
     - Of any other: the next rows of those loaded since the child's last success, at most
       `PARENTS_PER_LOAD`. The child's own state keeps the place, so that no selection of assets
       can starve another, and moves on with each load, so that a killed run repeats one at most.
+    - In a window: the rows whose cursor lies in it, in loads as large. The place stays.
 
     Raises:
         WarehouseError: When read, if the parent was never loaded.
@@ -71,7 +82,18 @@ def parent_rows(
             pending = len(found)
         else:
             state = dlt.current.resource_state(child)
-            table = table.where(_is_after(state.get(WATERMARK) or ("", "")))
+            place = state.get(WATERMARK) or ("", "")
+            if window is None:
+                table = table.where(_is_after(place))
+                for load in state.get(COVERED, []):
+                    table = table.where(LOAD_ID, "ne", load)
+            else:
+                cursor = cursor_field(resource_named(config, parent))
+                fan_out.covered = fan_out.covered or _loads_within(
+                    dataset, parent, cursor, window, after=place[0]
+                )
+                table = table.where(_lies_in(window, cursor))
+                table = table.where(_is_after(fan_out.place or ("", "")))
             in_order = table.order_by(LOAD_ID).order_by(ROW_DIGEST)
             found = in_order.limit(PARENTS_PER_LOAD).fetchall()
             pending = _count(dataset, table)
@@ -90,10 +112,42 @@ def keep_place(child: str, fan_out: FanOut) -> Callable[[Page], Page]:
 
     def note(page: Page) -> Page:
         if fan_out.place and fan_out.is_answered:
-            dlt.current.resource_state(child)[WATERMARK] = fan_out.place
+            state = dlt.current.resource_state(child)
+            state[WATERMARK] = fan_out.place
+            state[COVERED] = [load for load in state.get(COVERED, []) if load > fan_out.place[0]]
         return page
 
     return note
+
+
+def keep_coverage(child: str, fan_out: FanOut) -> Callable[[Page], Page]:
+    """A step that notes which loads of its parent a window has asked for, once it is through.
+
+    What a window wrote anew has the newest load ids. The child asks for it in the same window: it
+    need not ask for it once more when it next looks for what is new.
+    """
+
+    def note(page: Page) -> Page:
+        if fan_out.is_complete and fan_out.is_answered:
+            state = dlt.current.resource_state(child)
+            state[COVERED] = sorted({*state.get(COVERED, []), *fan_out.covered})
+        return page
+
+    return note
+
+
+def _lies_in(window: Window, cursor: str) -> sge.Condition:
+    column = sge.column(cursor, quoted=True)
+    return sge.and_(column >= window.start, column < window.end)
+
+
+def _loads_within(
+    dataset: dlt.Dataset, parent: str, cursor: str, window: Window, after: str
+) -> list[str]:
+    """The loads of a parent later than one, of which each row lies in a window."""
+    rows = dataset.table(parent).select(LOAD_ID, cursor).where(LOAD_ID, "gt", after).fetchall()
+    outside = {load for load, moment in rows if not window.contains(moment)}
+    return sorted({load for load, _ in rows} - outside)
 
 
 def _is_after(place: Sequence[str]) -> sge.Condition:
@@ -149,8 +203,11 @@ class Changes:
         changed: New and changed rows seen so far.
     """
 
-    def __init__(self, config: ApiConfig, name: str, open_dataset: OpenDataset) -> None:
+    def __init__(
+        self, config: ApiConfig, name: str, open_dataset: OpenDataset, window: Window | None
+    ) -> None:
         self.changed = 0
+        self._window = window
         self._config = config
         self._name = name
         self._open_dataset = open_dataset
@@ -199,7 +256,11 @@ class Changes:
             return set()
         table = dataset.table(self._name)
         incremental = endpoint_of(resource_named(self._config, self._name)).get("incremental")
-        if incremental:
+        if incremental and self._window:
+            column = sge.column(incremental["cursor_path"], quoted=True)
+            is_in_window = _lies_in(self._window, incremental["cursor_path"])
+            table = table.where(sge.or_(is_in_window, column.is_(sge.null())))
+        elif incremental:
             cursor = incremental["cursor_path"]
             newest: int = dataset.table(self._name)[[cursor]].max().fetchscalar() or 0
             since = min(newest, epoch_milliseconds_now()) - int(incremental.get("lag") or 0)

@@ -1,0 +1,45 @@
+"""The run configuration of an asset that can load a stretch of time again."""
+
+from datetime import datetime, timezone
+
+from dagster import Config
+from pydantic import Field
+
+from analytics_assets.source.errors import SettingError
+from analytics_assets.source.window import Window
+
+
+class WindowConfig(Config):
+    """A window to load again; without one, what is new is loaded."""
+
+    start: str | None = Field(
+        default=None, description="First moment to load again, as ISO date or time (UTC)."
+    )
+    end: str | None = Field(
+        default=None, description="First moment not to load again, as ISO date or time (UTC)."
+    )
+
+    def window(self) -> Window | None:
+        """The window, if one is given.
+
+        Raises:
+            SettingError: If one end is missing or is no date, or the start is not before the end.
+        """
+        if self.start is None and self.end is None:
+            return None
+        if self.start is None or self.end is None:
+            raise SettingError("A window to load again has a `start` and an `end`: give both.")
+        window = Window(_epoch(self.start), _epoch(self.end))
+        if window.start >= window.end:
+            raise SettingError(
+                f"A window begins before it ends: {self.start} is not before {self.end}."
+            )
+        return window
+
+
+def _epoch(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingError(f"{text!r} is no ISO date: write it like 2026-05-31.") from None
+    return int(moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp() * 1000)

@@ -1,0 +1,40 @@
+"""A job that loads past months again, from the UI's backfill page or the command line.
+
+Its assets stay unpartitioned: a month is run configuration (Dagster, `PartitionedConfig`), so that
+what the schedules load is not bound to it, nor moved by it.
+"""
+
+from typing import Any
+
+from dagster import (
+    AssetSelection,
+    MonthlyPartitionsDefinition,
+    PartitionedConfig,
+    define_asset_job,
+)
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from analytics_assets.assets.translator import asset_key
+from analytics_assets.configuration import ApiConfig
+from analytics_assets.configuration.lineage import reloadable_resources
+
+
+def build_history_job(config: ApiConfig) -> UnresolvedAssetJobDefinition:
+    """The job `reload_history`, over the resources that have a history."""
+    names = reloadable_resources(config)
+    # The current month is one of them, too.
+    months = MonthlyPartitionsDefinition(config["history_start"], end_offset=1)
+
+    def window_of(month: str) -> dict[str, Any]:
+        start, end = months.time_window_for_partition_key(month)
+        window = {"start": start.isoformat(), "end": end.isoformat()}
+        return {"ops": {name: {"config": window} for name in names}}
+
+    return define_asset_job(
+        "reload_history",
+        AssetSelection.assets(*map(asset_key, names)),
+        description=f"Loads past months of {' and '.join(names)} again.",
+        config=PartitionedConfig(partitions_def=months, run_config_for_partition_key_fn=window_of),
+        # A backfill of years lets the runs of the schedules go first.
+        tags={"dagster/priority": "-1"},
+    )

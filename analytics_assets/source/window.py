@@ -1,0 +1,21 @@
+"""A stretch of time that is loaded again."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Window(NamedTuple):
+    """The records whose cursor lies in it are loaded again, whatever was loaded before.
+
+    Attributes:
+        start: The first moment, in epoch milliseconds.
+        end: The first moment after it.
+    """
+
+    start: int
+    end: int
+
+    def contains(self, moment: int | None) -> bool:
+        """Whether a moment lies in it; none does not."""
+        return moment is not None and self.start <= moment < self.end
