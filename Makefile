@@ -61,6 +61,7 @@ dev: .venv/installed ## open the Dagster UI on http://127.0.0.1:3000
 
 bench: .venv/installed ## measure, as ratios
 	$(BIN)/python -m benchmarks.definitions
+	$(BIN)/python -m benchmarks.checks
 
 constraints: .venv/installed ## resolve constraints.txt anew
 	$(BIN)/pip install --quiet uv

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from contextvars import copy_context
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +16,17 @@ from dagster import (
     DefaultScheduleStatus,
     DefaultSensorStatus,
     SensorDefinition,
+    build_schedule_context,
     build_sensor_context,
 )
-from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
+from dagster._core.definitions.freshness import (
+    FreshnessState,
+    FreshnessStateChange,
+    TimeWindowFreshnessPolicy,
+)
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
+from analytics_assets.assets.translator import asset_key
 from analytics_assets.automation.incidents import (
     SECONDS_TO_JOIN,
     Incident,
@@ -26,6 +35,7 @@ from analytics_assets.automation.incidents import (
     follow,
     from_cursor,
 )
+from analytics_assets.automation.new_records import LONGEST_PAUSE
 from analytics_assets.configuration import ANALYTICS
 from analytics_assets.definitions import build_definitions
 from analytics_assets.resources import AlertWebhook, AnalyticsApi
@@ -192,6 +202,26 @@ def test_the_sensor_waits_as_long_as_the_api_asks(watching: Ticks, demo_api: Dem
     assert requests == {}
 
 
+def test_a_wrong_header_does_not_end_the_asking(watching: Ticks, demo_api: DemoApi) -> None:
+    headers = {"Retry-After": "99999999999"}
+    demo_api.fail("deployments", "status", status=429, headers=headers)
+    assert "answered 429" in watching.reason()
+    pause = datetime.fromisoformat(watching.reason().split()[-1].rstrip(".")).timestamp()
+    assert pause - time.time() <= LONGEST_PAUSE
+
+
+def test_a_deployment_dated_in_the_future_does_not_hide_the_next_one(
+    watching: Ticks, demo_api: DemoApi
+) -> None:
+    future = int(time.time() * 1000) + 10**10
+    demo_api.control("POST", "/rows/deployments/add", uid="dpl_future", created=future)
+    assert watching.tick().run_requests
+    demo_api.control("DELETE", "/rows/deployments?id=dpl_future")
+    now = int(time.time() * 1000) + 1000
+    demo_api.control("POST", "/rows/deployments/add", uid="dpl_next", created=now)
+    assert watching.tick().run_requests
+
+
 def test_a_run_that_is_not_done_is_not_asked_for_again(watching: Ticks, demo_api: DemoApi) -> None:
     watching.instance.create_run_for_job(
         build_definitions(ANALYTICS).resolve_job_def("load_quarter_hourly"),
@@ -200,7 +230,28 @@ def test_a_run_that_is_not_done_is_not_asked_for_again(watching: Ticks, demo_api
     assert watching.reason() == "The run for the last new record has not finished."
 
 
+def test_a_schedule_whose_run_is_not_done_skips_its_tick(tmp_path: Path) -> None:
+    repository = build_definitions(ANALYTICS).get_repository_def()
+    schedule = repository.get_schedule_def("daily")
+
+    def evaluate() -> None:
+        with DagsterInstance.local_temp(str(tmp_path)) as instance:
+            context = build_schedule_context(instance, repository_def=repository)
+            assert schedule.evaluate_tick(context).run_requests
+            instance.create_run_for_job(
+                build_definitions(ANALYTICS).resolve_job_def("load_daily"),
+                tags={"dagster/schedule_name": "daily"},
+            )
+            skipped = schedule.evaluate_tick(context)
+            assert not skipped.run_requests
+            assert skipped.skip_message == "The last run of this schedule has not finished."
+
+    # Dagster would leave a context variable behind that refers to the instance.
+    copy_context().run(evaluate)
+
+
 BROKEN = Problem("broken", "run-1")
+ALONE = Problem("broken", "run-1", stands_alone=True)
 INCIDENT = Incident(1000.0, {"a": BROKEN}, [])
 
 
@@ -211,11 +262,21 @@ INCIDENT = Incident(1000.0, {"a": BROKEN}, [])
         ({}, 1001.0, None, [], [["a"]]),
         ({"a": None}, 1001.0, None, [["a"]], []),
         ({"a": BROKEN, "b": BROKEN}, 1001.0, None, [], [["a", "b"]]),
-        ({"a": None, "b": BROKEN}, 1001.0, None, [], [["b"]]),
+        ({"a": None, "b": BROKEN}, 1001.0, ["b"], [["a"]], [["b"]]),
+        ({"a": BROKEN, "b": ALONE}, 1001.0, ["b"], [], [["a"], ["b"]]),
         ({"b": BROKEN}, 1000.0 + SECONDS_TO_JOIN, ["b"], [], [["a"], ["b"]]),
         ({"a": None, "b": BROKEN}, 1000.0 + SECONDS_TO_JOIN, ["b"], [["a"]], [["b"]]),
     ],
-    ids=["lasts", "unknown", "over", "joined", "goes on with another", "another", "both"],
+    ids=[
+        "lasts",
+        "unknown",
+        "over",
+        "joined",
+        "goes on with another",
+        "stands alone",
+        "another",
+        "both",
+    ],
 )
 def test_an_incident_begins_once_and_ends_once(
     states: dict[str, Any], now: float, begun: Any, over: Any, left: Any
@@ -244,6 +305,8 @@ def test_a_failed_load_is_told_once_and_its_recovery_once(
     project.load("user")
     webhook.status = 500
     assert alerts.reason() == "The webhook answered 500: check ANALYTICS_ALERT_WEBHOOK."
+    webhook.status = 302
+    assert alerts.reason() == "The webhook answered 302: check ANALYTICS_ALERT_WEBHOOK."
     webhook.status = 200
     failed = project.load("user").run_id
     assert alerts.reason() == "Told."
@@ -260,6 +323,52 @@ def test_a_failed_load_is_told_once_and_its_recovery_once(
         "*analytics_assets is well again* after 1 min: the load of analytics/user",
     ]
     assert TOKEN not in json.dumps(webhook.bodies)
+
+
+def test_a_check_that_fails_is_told_and_its_recovery_too(
+    tmp_path: Path, demo_api: DemoApi, webhook: Webhook
+) -> None:
+    instance = DagsterInstance.ephemeral()
+    project = Project(tmp_path, demo_api.url, instance=instance)
+    alerts = Ticks("alerts", instance, alert_webhook=AlertWebhook(url=webhook.url))
+    project.load_all("aliases")
+    demo_api.fail("aliases", "status", status=200, body={"aliases": []})
+    project.load_all("aliases")
+    project.check("aliases")
+    assert alerts.reason() == "Told."
+    project.load_all("aliases")
+    project.check("aliases")
+    assert alerts.reason() == "Told."
+    alert, recovery = webhook.texts
+    assert "analytics/aliases:rows_did_not_fall failed: The API listed nothing of aliases" in alert
+    assert "|Open the run>" in alert
+    assert recovery.endswith("the check analytics/aliases:rows_did_not_fall")
+
+
+def test_an_asset_that_stays_stale_is_told(webhook: Webhook) -> None:
+    instance = DagsterInstance.ephemeral()
+    user = asset_key("user")
+    alerts = Ticks("alerts", instance, alert_webhook=AlertWebhook(url=webhook.url))
+
+    def turn(state: FreshnessState, minutes_ago: float) -> None:
+        changed = time.time() - minutes_ago * 60
+        event = FreshnessStateChange(
+            key=user,
+            new_state=state,
+            previous_state=FreshnessState.UNKNOWN,
+            state_change_timestamp=changed,
+        )
+        instance._report_runless_asset_event(event)
+
+    turn(FreshnessState.FAIL, minutes_ago=1)
+    assert alerts.reason() == "Nothing new to tell.", "it is being loaded"
+    turn(FreshnessState.FAIL, minutes_ago=4)
+    assert alerts.reason() == "Told."
+    turn(FreshnessState.PASS, minutes_ago=0)
+    assert alerts.reason() == "Told."
+    alert, recovery = webhook.texts
+    assert "analytics/user is stale: it was last loaded at" in alert
+    assert recovery.endswith("the freshness of analytics/user")
 
 
 def test_a_child_that_was_skipped_says_so(

@@ -140,6 +140,21 @@ def test_the_next_run_asks_for_what_it_would_have_asked_for_without_the_reload(
         assert_equal(projects["with"].rows(name), demo_api.rows(name))
 
 
+def test_a_window_ahead_of_the_cursor_has_nothing_asked_for_twice(
+    project: Project, demo_api: DemoApi
+) -> None:
+    """What is newer than the schedule's cursor must not make its look-back look new."""
+    project.load_all(*RELOADED)
+    newest = max(row["created"] for row in demo_api.rows("deployments").values())
+    late = newest + 5 * 24 * 3_600_000
+    demo_api.control("POST", "/rows/deployments/add", uid="dpl_late", created=late)
+    project.load_all(*RELOADED, run_config=of_window({"start": "2026-06-01", "end": "2026-07-01"}))
+    assert ("dpl_late",) in project.rows("deployments")
+    demo_api.control("POST", "/requests/reset")
+    project.load_all(*RELOADED)
+    assert asked(demo_api) == set()
+
+
 def test_a_reload_whose_events_fail_leaves_them_to_the_next_run(
     project: Project, demo_api: DemoApi
 ) -> None:

@@ -39,7 +39,7 @@ class WindowConfig(Config):
 
 def _epoch(text: str) -> int:
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         raise SettingError(f"{text!r} is no ISO date: write it like 2026-05-31.") from None
     return int(moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp() * 1000)

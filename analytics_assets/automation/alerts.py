@@ -14,7 +14,7 @@ from dagster import (
     sensor,
 )
 
-from analytics_assets.automation.health import states_of
+from analytics_assets.automation.health import names_of, states_of
 from analytics_assets.automation.incidents import (
     Change,
     Incident,
@@ -47,10 +47,14 @@ def build_alert_sensor() -> SensorDefinition:
         if not alert_webhook.is_set():
             return SkipReason(f"{ALERT_WEBHOOK} is not set: nobody is told.")
         graph = cast(RepositoryDefinition, context.repository_def).asset_graph
-        states = states_of(
-            context.instance, graph.materializable_asset_keys, graph.asset_check_keys
+        assets, checks = graph.materializable_asset_keys, graph.asset_check_keys
+        incidents = from_cursor(context.cursor)
+        # What is no longer in the configuration is no longer wrong.
+        gone = {name for incident in incidents for name in incident.problems}.difference(
+            names_of(assets, checks)
         )
-        change = follow(from_cursor(context.cursor), states, time.time())
+        states = {**dict.fromkeys(gone), **states_of(context.instance, assets, checks)}
+        change = follow(incidents, states, time.time())
         message = _message(change, alert_webhook.link_to_run)
         try:
             if message:

@@ -48,12 +48,29 @@ def states_of(
     }
 
 
+def names_of(assets: Collection[AssetKey], checks: Collection[AssetCheckKey]) -> set[str]:
+    """What `states_of` may say something about."""
+    return {*map(_load_of, assets), *map(_freshness_of, assets), *map(_check_of, checks)}
+
+
+def _load_of(asset: AssetKey) -> str:
+    return f"the load of {asset.to_user_string()}"
+
+
+def _freshness_of(asset: AssetKey) -> str:
+    return f"the freshness of {asset.to_user_string()}"
+
+
+def _check_of(check: AssetCheckKey) -> str:
+    return f"the check {check.to_user_string()}"
+
+
 def _load_states(
     instance: DagsterInstance, assets: Collection[AssetKey]
 ) -> Iterator[tuple[str, Problem | None]]:
     for record in instance.get_asset_records(list(assets)):
         entry = record.asset_entry
-        name = f"the load of {entry.asset_key.to_user_string()}"
+        name = _load_of(entry.asset_key)
         run = instance.get_run_by_id(entry.last_run_id or "")
         if run is None or run.is_success or _has_loaded(entry):
             yield name, None
@@ -77,7 +94,8 @@ def _reason(instance: DagsterInstance, entry: AssetEntry) -> str:
             stated = event.step_failure_data.user_failure_data
             sentence = stated.description if stated else None
             return f"{asset} was not loaded: {sentence or 'its run says why.'}"
-    if events:
+    begun = instance.all_logs(str(entry.last_run_id), of_type=DagsterEventType.STEP_START)
+    if events and not any(event.step_key == entry.asset_key.path[-1] for event in begun):
         return f"{asset} was not loaded: what it is made from was not."
     return f"{asset} was not loaded: its run ended before it was done."
 
@@ -87,7 +105,7 @@ def _freshness_states(
 ) -> Iterator[tuple[str, Problem | None]]:
     records = instance.get_freshness_state_records(list(assets))
     for asset, record in records.items():
-        name = f"the freshness of {asset.to_user_string()}"
+        name = _freshness_of(asset)
         if record.freshness_state is not FreshnessState.FAIL:
             yield name, None
         elif datetime.now(timezone.utc) - record.updated_at > TIME_TO_RECOVER:
@@ -105,7 +123,7 @@ def _check_states(
 ) -> Iterator[tuple[str, Problem | None]]:
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(checks))
     for check, record in latest.items():
-        name = f"the check {check.to_user_string()}"
+        name = _check_of(check)
         if record.status is AssetCheckExecutionRecordStatus.SUCCEEDED:
             yield name, None
         elif record.status is AssetCheckExecutionRecordStatus.FAILED:
@@ -119,7 +137,8 @@ def _failed(check: AssetCheckKey, record: AssetCheckExecutionRecord) -> Problem 
     evaluation = record.evaluation
     if evaluation is None or evaluation.severity is not AssetCheckSeverity.ERROR:
         return None
-    return Problem(f"{check.to_user_string()} failed: {evaluation.description}", record.run_id)
+    text = f"{check.to_user_string()} failed: {evaluation.description}"
+    return Problem(text, record.run_id, stands_alone=True)
 
 
 def _has_crashed(

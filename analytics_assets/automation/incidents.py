@@ -18,10 +18,12 @@ class Problem(NamedTuple):
     Attributes:
         text: A sentence.
         run_id: The run that showed it, if one did.
+        stands_alone: Whether it is told even while another incident is young.
     """
 
     text: str
     run_id: str | None = None
+    stands_alone: bool = False
 
 
 States: TypeAlias = Mapping[str, Problem | None]
@@ -70,12 +72,12 @@ def follow(incidents: list[Incident], states: States, now: float) -> Change:
     known = {name for incident in incidents for name in incident.problems}
     new = {name: problem for name, problem in states.items() if problem and name not in known}
     followed = [_heal(incident, states) for incident in incidents]
-    begun = None
-    if new and followed and now - followed[-1].since < SECONDS_TO_JOIN:
-        followed[-1] = _join(followed[-1], new)
-    elif new:
-        begun = Incident(now, new, [])
-        followed.append(begun)
+    if followed and followed[-1].problems and now - followed[-1].since < SECONDS_TO_JOIN:
+        joining = {name: problem for name, problem in new.items() if not problem.stands_alone}
+        followed[-1] = _join(followed[-1], joining)
+        new = {name: problem for name, problem in new.items() if problem.stands_alone}
+    begun = Incident(now, new, []) if new else None
+    followed += [begun] if begun else []
     return Change(
         begun=begun,
         over=[incident for incident in followed if not incident.problems],

@@ -29,6 +29,9 @@ from analytics_assets.source.rate_limit import RateLimit
 SECONDS_BETWEEN_TICKS = 60
 LONGEST_SILENCE = 20.0
 """Seconds to wait for the API: Dagster gives a sensor a minute in all."""
+LONGEST_PAUSE = 3600.0
+"""Seconds after which the API is asked again, whatever it has said: one wrong header must not end
+the asking for good."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,8 @@ def _look(config: ApiConfig, name: str, api: AnalyticsApi, place: Place) -> Sens
 
 def _resumed(place: Place, rate_limit: RateLimit) -> Place:
     seconds = rate_limit.seconds_left
-    return replace(place, resume_at=time.time() + seconds if seconds else 0.0)
+    pause = min(seconds, LONGEST_PAUSE)
+    return replace(place, resume_at=time.time() + pause if pause else 0.0)
 
 
 def _skip(place: Place, reason: str) -> SensorResult:

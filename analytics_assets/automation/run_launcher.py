@@ -33,7 +33,10 @@ class MonitoredRunLauncher(DefaultRunLauncher):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         try:
             answer = client.can_cancel_execution(CanCancelExecutionRequest(run_id=run.run_id))
-        except DagsterUserCodeUnreachableError:
+        except DagsterUserCodeUnreachableError as error:
+            if "DEADLINE_EXCEEDED" in repr(error.__cause__):
+                # A busy machine answers late: that is no sign of death.
+                return CheckRunHealthResult(WorkerStatus.RUNNING)
             return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "Its code server is gone.")
         is_alive = deserialize_value(answer, CanCancelExecutionResult).can_cancel
         return CheckRunHealthResult(WorkerStatus.RUNNING if is_alive else WorkerStatus.NOT_FOUND)

@@ -4,8 +4,10 @@ from functools import partial
 
 from dagster import (
     AssetSelection,
+    RunRequest,
     ScheduleDefinition,
     ScheduleEvaluationContext,
+    SkipReason,
     define_asset_job,
 )
 
@@ -31,11 +33,13 @@ def _build_schedule(config: ApiConfig, cadence: Cadence) -> ScheduleDefinition:
         ),
         cron_schedule=cadence["cron"],
         execution_timezone=cadence["timezone"],
-        should_execute=partial(_has_finished, cadence["name"]),
+        execution_fn=partial(_load_unless_loading, cadence["name"]),
         default_status=schedule_status(),
     )
 
 
-def _has_finished(name: str, context: ScheduleEvaluationContext) -> bool:
-    """Whether the schedule's last run is done: behind a long one others would queue up."""
-    return not has_unfinished_run(context.instance, {"dagster/schedule_name": name})
+def _load_unless_loading(name: str, context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+    """A run, unless the schedule's last one is not done: others would queue up behind it."""
+    if has_unfinished_run(context.instance, {"dagster/schedule_name": name}):
+        return SkipReason("The last run of this schedule has not finished.")
+    return RunRequest()

@@ -5,12 +5,18 @@ from __future__ import annotations
 from dagster import AssetCheckResult, AssetCheckSeverity
 
 from analytics_assets.checks.table import Table
+from analytics_assets.source.rest import declared_columns
 
 
 def check_key(table: Table) -> AssetCheckResult:
     """Finds keys that are missing, empty, or borne by several rows."""
     key = [table.sql_column(column) for column in table.key]
-    is_missing = " OR ".join(f"{column} IS NULL OR {column} = ''" for column in key)
+    declared = declared_columns(table.config, table.resource)
+    texts = [column for column in table.key if declared[column]["data_type"] == "text"]
+    is_missing = " OR ".join(
+        [f"{column} IS NULL" for column in key]
+        + [f"{table.sql_column(column)} = ''" for column in texts]
+    )
     found = table.find(
         [*table.key, "rows"],
         f"SELECT {', '.join(key)}, COUNT(*) FROM {table.sql_name(table.name)} "  # noqa: S608 - our own SQL

@@ -24,7 +24,8 @@ class AlertWebhook(ConfigurableResource):  # type: ignore[type-arg]  # it provid
     url: str | None = Field(
         default=None,
         repr=False,
-        description=f"Address of the webhook, a secret. Setting: {ALERT_WEBHOOK}.",
+        description=f"Address of the webhook, a secret. Setting: {ALERT_WEBHOOK}. "
+        "Dagster shows and stores a text given here: in code, give an EnvVar.",
     )
     dagster_url: str | None = Field(
         default=None,
@@ -46,16 +47,21 @@ class AlertWebhook(ConfigurableResource):  # type: ignore[type-arg]  # it provid
             AlertNotSentError: If the webhook does not take it.
         """
         try:
-            response = requests.post(self._url(), json={"text": text}, timeout=SECONDS_TO_ANSWER)
-            response.raise_for_status()
-        except requests.HTTPError as error:
-            raise AlertNotSentError(
-                f"The webhook answered {error.response.status_code}: check {ALERT_WEBHOOK}."
-            ) from None
+            # A redirect would turn the alert into a question for some other page.
+            response = requests.post(
+                self._url(),
+                json={"text": text},
+                timeout=SECONDS_TO_ANSWER,
+                allow_redirects=False,
+            )
         except (requests.RequestException, ValueError) as error:
             raise AlertNotSentError(
                 f"The webhook did not answer ({type(error).__name__}): check {ALERT_WEBHOOK}."
             ) from None
+        if not 200 <= response.status_code < 300:
+            raise AlertNotSentError(
+                f"The webhook answered {response.status_code}: check {ALERT_WEBHOOK}."
+            )
 
     def link_to_run(self, run_id: str) -> str:
         """The address of a run in the Dagster UI."""
@@ -63,4 +69,4 @@ class AlertWebhook(ConfigurableResource):  # type: ignore[type-arg]  # it provid
         return f"{base.rstrip('/')}/runs/{run_id}"
 
     def _url(self) -> str:
-        return self.url or os.environ.get(ALERT_WEBHOOK) or ""
+        return (self.url or os.environ.get(ALERT_WEBHOOK) or "").strip()

@@ -15,6 +15,7 @@ from analytics_assets.configuration.lineage import (
     key_columns,
     resource_named,
 )
+from analytics_assets.source.clock import epoch_milliseconds_now
 from analytics_assets.source.columns import ColumnNames
 from analytics_assets.source.records import neutralize
 from analytics_assets.source.rest import checked_paginator
@@ -24,7 +25,8 @@ class Newest(NamedTuple):
     """What tells the newest record from those before it.
 
     Attributes:
-        moment: The value of the resource's cursor, in epoch milliseconds; 0 where it has none.
+        moment: The value of the resource's cursor, in epoch milliseconds, and now at most; now,
+            too, where it has none.
         key: The record's key.
     """
 
@@ -69,5 +71,7 @@ def ask_for_newest(config: ApiConfig, name: str, client: ClientConfig) -> Newest
     if not records:
         return None
     newest = records[0]
-    moment = newest.get(cursor_field(resource)) or 0
+    now = epoch_milliseconds_now()
+    # A record dated in the future would make all that come before that time look old.
+    moment = min(newest.get(cursor_field(resource)) or now, now)
     return Newest(moment, "/".join(str(newest[column]) for column in key))

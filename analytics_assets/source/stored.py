@@ -10,6 +10,7 @@ import dlt
 import sqlglot.expressions as sge
 from dlt.common.data_types.typing import TDataType
 from dlt.extract import DltResource
+from dlt.sources.rest_api.typing import IncrementalConfig
 
 from analytics_assets.configuration import ApiConfig
 from analytics_assets.configuration.lineage import (
@@ -20,7 +21,6 @@ from analytics_assets.configuration.lineage import (
     parent_fields,
     resource_named,
 )
-from analytics_assets.source.clock import epoch_milliseconds_now
 from analytics_assets.source.columns import LOAD_ID, ROW_DIGEST, VERSION
 from analytics_assets.source.errors import WarehouseError
 from analytics_assets.source.fan_out import PARENTS_PER_LOAD, FanOut
@@ -35,6 +35,8 @@ WATERMARK = "parents_asked"
 """In a child's state: load and digest of the last parent asked for, in the order of both."""
 
 
+BEGINNING = ("", "")
+"""The place before all rows."""
 COVERED = "loads_asked_by_windows"
 """In a child's state: the parent's loads beyond that place of which a window asked for each row."""
 
@@ -81,19 +83,13 @@ def parent_rows(
             found = table.where(LOAD_ID, "eq", latest_listing(dataset, parent)).fetchall()
             pending = len(found)
         else:
-            state = dlt.current.resource_state(child)
-            place = state.get(WATERMARK) or ("", "")
             if window is None:
-                table = table.where(_is_after(place))
-                for load in state.get(COVERED, []):
-                    table = table.where(LOAD_ID, "ne", load)
+                table = table.where(_was_not_asked_for(child))
             else:
                 cursor = cursor_field(resource_named(config, parent))
-                fan_out.covered = fan_out.covered or _loads_within(
-                    dataset, parent, cursor, window, after=place[0]
-                )
                 table = table.where(_lies_in(window, cursor))
-                table = table.where(_is_after(fan_out.place or ("", "")))
+                table = table.where(_is_after(fan_out.place or BEGINNING))
+                fan_out.covered = _loads_within(dataset, parent, cursor, window, _place(child)[0])
             in_order = table.order_by(LOAD_ID).order_by(ROW_DIGEST)
             found = in_order.limit(PARENTS_PER_LOAD).fetchall()
             pending = _count(dataset, table)
@@ -145,9 +141,30 @@ def _loads_within(
     dataset: dlt.Dataset, parent: str, cursor: str, window: Window, after: str
 ) -> list[str]:
     """The loads of a parent later than one, of which each row lies in a window."""
-    rows = dataset.table(parent).select(LOAD_ID, cursor).where(LOAD_ID, "gt", after).fetchall()
-    outside = {load for load, moment in rows if not window.contains(moment)}
-    return sorted({load for load, _ in rows} - outside)
+    rows = dataset.table(parent).select(LOAD_ID, cursor).where(LOAD_ID, "gt", after).to_sql()
+    with dataset.sql_client as client:
+        load, moment = map(client.escape_column_name, (LOAD_ID, cursor))
+        spans = client.execute_sql(
+            f"SELECT {load}, MIN({moment}), MAX({moment}), COUNT(*) - COUNT({moment}) "  # noqa: S608 - dlt's own SQL
+            f"FROM ({rows}) AS later GROUP BY {load}"
+        )
+    return [
+        load_id
+        for load_id, first, last, undated in spans or []
+        if not undated and window.start <= first and last < window.end
+    ]
+
+
+def _place(child: str) -> Sequence[str]:
+    place: Sequence[str] = dlt.current.resource_state(child).get(WATERMARK) or BEGINNING
+    return place
+
+
+def _was_not_asked_for(child: str) -> sge.Condition:
+    """The condition for rows after a child's place that no window has asked for."""
+    load_id = sge.column(LOAD_ID, quoted=True)
+    covered = dlt.current.resource_state(child).get(COVERED, [])
+    return sge.and_(_is_after(_place(child)), *(load_id.neq(load) for load in covered))
 
 
 def _is_after(place: Sequence[str]) -> sge.Condition:
@@ -256,17 +273,24 @@ class Changes:
             return set()
         table = dataset.table(self._name)
         incremental = endpoint_of(resource_named(self._config, self._name)).get("incremental")
-        if incremental and self._window:
-            column = sge.column(incremental["cursor_path"], quoted=True)
-            is_in_window = _lies_in(self._window, incremental["cursor_path"])
-            table = table.where(sge.or_(is_in_window, column.is_(sge.null())))
-        elif incremental:
+        if incremental:
             cursor = incremental["cursor_path"]
-            newest: int = dataset.table(self._name)[[cursor]].max().fetchscalar() or 0
-            since = min(newest, epoch_milliseconds_now()) - int(incremental.get("lag") or 0)
-            column = sge.column(cursor, quoted=True)
-            table = table.where(sge.or_(column >= since, column.is_(sge.null())))
+            has_none = sge.column(cursor, quoted=True).is_(sge.null())
+            table = table.where(sge.or_(self._is_asked_for(incremental), has_none))
         elif not is_listed_in_full(self._config, self._name):
             # A child of new and changed parents: what it asks for was not asked for before.
             return set()
         return {row[0] for row in table.select(ROW_DIGEST).fetchall()}
+
+    def _is_asked_for(self, incremental: IncrementalConfig) -> sge.Condition:
+        """The condition for stored rows that this load asks for again.
+
+        By the cursor it began with: dlt moves it behind this step. A window may have stored newer
+        rows than that.
+        """
+        cursor = incremental["cursor_path"]
+        if self._window:
+            return _lies_in(self._window, cursor)
+        cursors = dlt.current.resource_state(self._name)["incremental"]
+        began: int = cursors[cursor]["last_value"] or 0
+        return sge.column(cursor, quoted=True) >= began - int(incremental.get("lag") or 0)

@@ -15,7 +15,3 @@ class Window(NamedTuple):
 
     start: int
     end: int
-
-    def contains(self, moment: int | None) -> bool:
-        """Whether a moment lies in it; none does not."""
-        return moment is not None and self.start <= moment < self.end
