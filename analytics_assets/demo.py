@@ -42,7 +42,7 @@ def main(out: TextIO = sys.stdout) -> int:
     started = datetime.now(timezone.utc)
     with demo_api(home) as url:
         os.environ["ANALYTICS_BASE_URL"] = url
-        exit_code = materialize_all(home / "run.log")
+        exit_code = materialize_all(home)
     print_table(started, out)
     print(f"\nThe rows are in {HOME}/warehouse.duckdb, the log is {HOME}/run.log.", file=out)
     if exit_code:
@@ -71,12 +71,14 @@ def demo_api(home: Path) -> Iterator[str]:
         server.wait()
 
 
-def materialize_all(log: Path) -> int:
+def materialize_all(home: Path) -> int:
     """Materializes every asset by the CLI, with its output in a file; returns its exit code."""
     command = ["asset", "materialize", "-m", "analytics_assets.definitions", "--select", "*"]
-    with log.open("w") as output:
+    with (home / "run.log").open("w") as output:
         return subprocess.run(
             [sys.executable, "-m", "dagster", *command],
+            # Of the user's folder Dagster would read `.env`, and take its settings for the demo's.
+            cwd=home,
             stdout=output,
             stderr=subprocess.STDOUT,
             check=False,

@@ -21,6 +21,11 @@ def run_demo() -> dict[str, list[str]]:
 
 @pytest.mark.long
 def test_the_demo_loads_everything_and_then_only_what_is_new(tmp_path: Path) -> None:
+    """Its own API into its own file, whatever the user has set for theirs."""
+    (tmp_path / ".env").write_text(
+        "ANALYTICS_BASE_URL=http://127.0.0.1:9\n"
+        "DESTINATION__DUCKDB__CREDENTIALS=data/warehouse.duckdb\n"
+    )
     first = run_demo()
     assert set(RESOURCES) <= set(first)
     assert all(int(first[name][0]) == int(first[name][1]) > 0 for name in RESOURCES)
@@ -30,3 +35,4 @@ def test_the_demo_loads_everything_and_then_only_what_is_new(tmp_path: Path) -> 
         assert rows >= int(first[name][0])
         assert changed < 50, f"{name} loaded what it had"
     assert (tmp_path / "data" / "demo" / "warehouse.duckdb").exists()
+    assert not (tmp_path / "data" / "warehouse.duckdb").exists()
