@@ -307,13 +307,15 @@ def _as_answered(columns: Iterable[tuple[str, str]], values: Iterable[Any]) -> R
     return row
 
 
-def wait_until(condition: Callable[[], object], seconds: float = TIMEOUT) -> None:
+def wait_until(
+    condition: Callable[[], object], seconds: float = TIMEOUT, pause: float = 0.01
+) -> None:
     """Waits for a condition to come true.
 
     Raises:
         TimeoutError: If it has not come true in that many seconds.
     """
-    for _ in moments(seconds):
+    for _ in moments(seconds, pause):
         if condition():
             return
 

@@ -12,9 +12,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,7 +27,8 @@ from dagster._core.definitions.freshness import FreshnessState
 from analytics_assets.assets.translator import asset_key
 from analytics_assets.automation.runs import UNFINISHED
 from analytics_assets.resources.duckdb_file import is_held_elsewhere
-from analytics_assets_tests.demo_api.server import REPOSITORY, moments
+from analytics_assets_tests import support
+from analytics_assets_tests.demo_api.server import REPOSITORY
 from analytics_assets_tests.support import (
     RESOURCES,
     TOKEN,
@@ -41,6 +43,8 @@ from analytics_assets_tests.support import (
 from analytics_assets_tests.webhook import SECRET, Webhook, running_webhook
 
 MINUTE = 60
+# Dagster's records are looked up: not too often.
+wait_until = partial(support.wait_until, pause=1.0)
 ALL = [asset_key(name) for name in RESOURCES]
 SENSOR, SCHEDULE = "dagster/sensor_name", "dagster/schedule_name"
 
@@ -137,13 +141,6 @@ def night(tmp_path: Path, demo_api: DemoApi) -> Iterator[Night]:
             yield night
         finally:
             night.kill()
-
-
-def wait_until(condition: Callable[[], object], seconds: float) -> None:
-    """Waits for a condition, which is looked up in Dagster's records: not too often."""
-    for _ in moments(seconds, pause=1.0):
-        if condition():
-            return
 
 
 @contextmanager

@@ -293,12 +293,17 @@ def webhook() -> Iterator[Webhook]:
         yield webhook
 
 
+@pytest.fixture
+def alerts(webhook: Webhook) -> Ticks:
+    """The sensor that alerts, over records of its own."""
+    alert_webhook = AlertWebhook(url=webhook.url)
+    return Ticks("alerts", DagsterInstance.ephemeral(), alert_webhook=alert_webhook)
+
+
 def test_a_failed_load_is_told_once_and_its_recovery_once(
-    tmp_path: Path, demo_api: DemoApi, webhook: Webhook
+    tmp_path: Path, demo_api: DemoApi, webhook: Webhook, alerts: Ticks
 ) -> None:
-    instance = DagsterInstance.ephemeral()
-    project = Project(tmp_path, demo_api.url, instance=instance)
-    alerts = Ticks("alerts", instance, alert_webhook=AlertWebhook(url=webhook.url))
+    project = Project(tmp_path, demo_api.url, instance=alerts.instance)
     project.load_all("user")
     assert alerts.reason() == "Nothing new to tell."
     demo_api.fail("user", "status", status=403, times=None)
@@ -326,11 +331,9 @@ def test_a_failed_load_is_told_once_and_its_recovery_once(
 
 
 def test_a_check_that_fails_is_told_and_its_recovery_too(
-    tmp_path: Path, demo_api: DemoApi, webhook: Webhook
+    tmp_path: Path, demo_api: DemoApi, webhook: Webhook, alerts: Ticks
 ) -> None:
-    instance = DagsterInstance.ephemeral()
-    project = Project(tmp_path, demo_api.url, instance=instance)
-    alerts = Ticks("alerts", instance, alert_webhook=AlertWebhook(url=webhook.url))
+    project = Project(tmp_path, demo_api.url, instance=alerts.instance)
     project.load_all("aliases")
     demo_api.fail("aliases", "status", status=200, body={"aliases": []})
     project.load_all("aliases")
@@ -345,10 +348,8 @@ def test_a_check_that_fails_is_told_and_its_recovery_too(
     assert recovery.endswith("the check analytics/aliases:rows_did_not_fall")
 
 
-def test_an_asset_that_stays_stale_is_told(webhook: Webhook) -> None:
-    instance = DagsterInstance.ephemeral()
+def test_an_asset_that_stays_stale_is_told(webhook: Webhook, alerts: Ticks) -> None:
     user = asset_key("user")
-    alerts = Ticks("alerts", instance, alert_webhook=AlertWebhook(url=webhook.url))
 
     def turn(state: FreshnessState, minutes_ago: float) -> None:
         changed = time.time() - minutes_ago * 60
@@ -358,7 +359,7 @@ def test_an_asset_that_stays_stale_is_told(webhook: Webhook) -> None:
             previous_state=FreshnessState.UNKNOWN,
             state_change_timestamp=changed,
         )
-        instance._report_runless_asset_event(event)
+        alerts.instance._report_runless_asset_event(event)
 
     turn(FreshnessState.FAIL, minutes_ago=1)
     assert alerts.reason() == "Nothing new to tell.", "it is being loaded"
@@ -372,12 +373,10 @@ def test_an_asset_that_stays_stale_is_told(webhook: Webhook) -> None:
 
 
 def test_a_child_that_was_skipped_says_so(
-    tmp_path: Path, demo_api: DemoApi, webhook: Webhook
+    tmp_path: Path, demo_api: DemoApi, webhook: Webhook, alerts: Ticks
 ) -> None:
-    instance = DagsterInstance.ephemeral()
     demo_api.fail("teams", "status", status=403, times=None)
-    Project(tmp_path, demo_api.url, instance=instance).load("teams", "teams_member")
-    alerts = Ticks("alerts", instance, alert_webhook=AlertWebhook(url=webhook.url))
+    Project(tmp_path, demo_api.url, instance=alerts.instance).load("teams", "teams_member")
     assert alerts.reason() == "Told."
     (text,) = webhook.texts
     assert "analytics/teams was not loaded: GET /v2/teams answered 403" in text

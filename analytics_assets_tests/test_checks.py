@@ -205,8 +205,7 @@ def test_a_check_fails_on_what_was_made_wrong_and_shows_it(
         assert parent[0] in shown(found[check], f"sample_{where}")
 
 
-def test_a_list_that_came_back_empty_is_no_success(tmp_path: Path, demo_api: DemoApi) -> None:
-    project = Project(tmp_path, demo_api.url)
+def test_a_list_that_came_back_empty_is_no_success(project: Project, demo_api: DemoApi) -> None:
     project.load_all("aliases")
     assert project.check("aliases")["rows_did_not_fall"].passed
     demo_api.fail("aliases", "status", status=200, body={"aliases": []})
@@ -220,13 +219,17 @@ def test_a_list_that_came_back_empty_is_no_success(tmp_path: Path, demo_api: Dem
     assert listed == len(project.rows("aliases"))
 
 
-def test_a_row_that_is_no_longer_listed_is_counted_and_shown(
-    tmp_path: Path, demo_api: DemoApi
-) -> None:
-    project = Project(tmp_path, demo_api.url)
+def load_tokens_and_delete_one_upstream(project: Project, api: DemoApi) -> str:
     project.load_all("auth_tokens")
     (gone,) = min(project.rows("auth_tokens"))
-    demo_api.control("DELETE", f"/rows/auth_tokens?id={gone}")
+    api.control("DELETE", f"/rows/auth_tokens?id={gone}")
+    return gone
+
+
+def test_a_row_that_is_no_longer_listed_is_counted_and_shown(
+    project: Project, demo_api: DemoApi
+) -> None:
+    gone = load_tokens_and_delete_one_upstream(project, demo_api)
     project.load_all("auth_tokens")
     found = project.check("auth_tokens")
     assert [check for check, result in found.items() if not result.passed] == []
@@ -235,12 +238,9 @@ def test_a_row_that_is_no_longer_listed_is_counted_and_shown(
 
 
 def test_rows_that_vanished_between_two_loads_are_seen_after_the_second(
-    tmp_path: Path, demo_api: DemoApi
+    project: Project, tmp_path: Path, demo_api: DemoApi
 ) -> None:
-    project = Project(tmp_path, demo_api.url)
-    project.load_all("auth_tokens")
-    (gone,) = min(project.rows("auth_tokens"))
-    demo_api.control("DELETE", f"/rows/auth_tokens?id={gone}")
+    gone = load_tokens_and_delete_one_upstream(project, demo_api)
     spoil(tmp_path, f"delete from analytics.auth_tokens where id = '{gone}'")  # noqa: S608
     project.load_all("auth_tokens")
     assert not project.check("auth_tokens", "rows_did_not_fall")["rows_did_not_fall"].passed

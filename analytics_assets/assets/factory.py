@@ -18,7 +18,6 @@ from analytics_assets.assets.window_config import WindowConfig
 from analytics_assets.configuration import ApiConfig
 from analytics_assets.configuration.lineage import reloadable_resources
 from analytics_assets.resources import AnalyticsApi, Warehouse
-from analytics_assets.source.window import Window
 
 
 def build_assets(config: ApiConfig) -> list[AssetsDefinition]:
@@ -41,11 +40,14 @@ def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
         dlt: DagsterDltResource,
         api: AnalyticsApi,
         warehouse: Warehouse,
-        window: Window | None,
+        config: WindowConfig,
     ) -> Iterator[MaterializeResult[None]]:
         with (
+            failing_in_one_sentence(name, api.retry_policy()),
             warehouse.opened(context.log),
-            AssetLoad(api_config, name, api, warehouse, window, context.log.info) as asset_load,
+            AssetLoad(
+                api_config, name, api, warehouse, config.window(), context.log.info
+            ) as asset_load,
         ):
             results: list[LoadResult] = []
             for source in asset_load.sources():
@@ -62,8 +64,7 @@ def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
         api: AnalyticsApi,
         warehouse: Warehouse,
     ) -> Iterator[MaterializeResult[None]]:
-        with failing_in_one_sentence(name, api.retry_policy()):
-            yield from load(context, dlt, api, warehouse, None)
+        yield from load(context, dlt, api, warehouse, WindowConfig())
 
     # Dagster reads an asset's run configuration off the signature, and only these have one.
     def load_what_is_new_or_a_window(
@@ -73,8 +74,7 @@ def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
         api: AnalyticsApi,
         warehouse: Warehouse,
     ) -> Iterator[MaterializeResult[None]]:
-        with failing_in_one_sentence(name, api.retry_policy()):
-            yield from load(context, dlt, api, warehouse, config.window())
+        yield from load(context, dlt, api, warehouse, config)
 
     if name in reloadable_resources(api_config):
         return as_asset(load_what_is_new_or_a_window)

@@ -1,10 +1,9 @@
 """The run configuration of an asset that can load a stretch of time again."""
 
-from datetime import datetime, timezone
-
 from dagster import Config
 from pydantic import Field
 
+from analytics_assets.source.clock import epoch_milliseconds
 from analytics_assets.source.errors import SettingError
 from analytics_assets.source.window import Window
 
@@ -39,7 +38,6 @@ class WindowConfig(Config):
 
 def _epoch(text: str) -> int:
     try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        return epoch_milliseconds(text)
     except ValueError:
         raise SettingError(f"{text!r} is no ISO date: write it like 2026-05-31.") from None
-    return int(moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp() * 1000)

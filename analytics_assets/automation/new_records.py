@@ -61,10 +61,9 @@ class Place:
 
 def build_new_record_sensors(config: ApiConfig) -> list[SensorDefinition]:
     """A sensor for each resource that can be asked for its newest record alone."""
-    names = [str(resource["name"]) for resource in config["resources"]]
     return [
-        _build_sensor(config, name)
-        for name, resource in zip(names, config["resources"], strict=True)
+        _build_sensor(config, str(resource["name"]))
+        for resource in config["resources"]
         if "newest_params" in resource
     ]
 
@@ -109,8 +108,7 @@ def _look(config: ApiConfig, name: str, api: AnalyticsApi, place: Place) -> Sens
 
 
 def _resumed(place: Place, rate_limit: RateLimit) -> Place:
-    seconds = rate_limit.seconds_left
-    pause = min(seconds, LONGEST_PAUSE)
+    pause = min(rate_limit.seconds_left, LONGEST_PAUSE)
     return replace(place, resume_at=time.time() + pause if pause else 0.0)
 
 

@@ -11,7 +11,6 @@ from analytics_assets.configuration.lineage import (
     parent_name,
 )
 from analytics_assets.source.columns import LOAD_ID
-from analytics_assets.source.stored import latest_listing
 
 
 def check_parents(table: Table) -> AssetCheckResult:
@@ -27,7 +26,7 @@ def check_parents(table: Table) -> AssetCheckResult:
     )
     deleted = Finding(0, table.key, [])
     if is_listed_in_full(table.config, parent):
-        listing = latest_listing(table.dataset(parent), parent)
+        listing = table.listing_of(parent)
         deleted = table.find(
             table.key,
             _rows_by_parent(table, parent, f"p.{table.sql_column(LOAD_ID)} < '{listing}'"),

@@ -9,7 +9,6 @@ from dagster import AssetCheckResult, AssetCheckSeverity
 from analytics_assets.checks.table import Table
 from analytics_assets.configuration.lineage import is_listed_in_full
 from analytics_assets.source.columns import LOAD_ID
-from analytics_assets.source.stored import latest_listing
 
 
 def check_row_count(table: Table, reported: Sequence[int]) -> AssetCheckResult:
@@ -58,8 +57,7 @@ def _listed(table: Table) -> int:
 
 def _rows_of_listing(table: Table, operator: str) -> str:
     """The keys of the rows that came with the latest listing, or before it."""
-    listing = latest_listing(table.dataset(table.name), table.name)
     return (
         f"SELECT {table.sql_columns(table.key)} FROM {table.sql_name(table.name)} "  # noqa: S608 - our own SQL
-        f"WHERE {table.sql_column(LOAD_ID)} {operator} '{listing}'"
+        f"WHERE {table.sql_column(LOAD_ID)} {operator} '{table.listing}'"
     )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-import dlt
 from dagster import MetadataValue, TableColumn, TableRecord, TableSchema
 from dlt.destinations.sql_client import SqlClientBase
 
 from analytics_assets.configuration import ApiConfig, ResourceConfig
 from analytics_assets.configuration.lineage import key_columns, resource_named
-from analytics_assets.source.stored import OpenDataset
+from analytics_assets.source.stored import OpenDataset, count_rows, latest_listing
 
 LARGEST_SAMPLE = 10
 """Rows of a finding that its metadata shows."""
@@ -75,9 +75,14 @@ class Table:
         self._open_dataset = open_dataset
         self._client = client
 
-    def dataset(self, name: str) -> dlt.Dataset:
-        """The dataset with the schema of a resource."""
-        return self._open_dataset(name)
+    @cached_property
+    def listing(self) -> str:
+        """The load that listed the resource last."""
+        return self.listing_of(self.name)
+
+    def listing_of(self, name: str) -> str:
+        """The load that listed a resource last."""
+        return latest_listing(self._open_dataset(name), name)
 
     def sql_name(self, name: str) -> str:
         """The table of a resource, as SQL names it."""
@@ -94,8 +99,7 @@ class Table:
 
     def count(self, query: str) -> int:
         """The rows of a query."""
-        rows = self._client.execute_sql(f"SELECT COUNT(*) FROM ({query}) AS counted")  # noqa: S608 - our own SQL
-        return int(rows[0][0]) if rows else 0
+        return count_rows(self._client, query)
 
     def find(self, columns: Sequence[str], query: str) -> Finding:
         """What a query finds: how many rows, and the first of them.

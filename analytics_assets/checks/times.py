@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
-
 from dagster import AssetCheckResult, AssetCheckSeverity
 
 from analytics_assets.checks.table import Table
+from analytics_assets.source.clock import epoch_milliseconds, epoch_milliseconds_now
 
-EARLIEST = datetime(2010, 1, 1, tzinfo=timezone.utc)
+EARLIEST = epoch_milliseconds("2010-01-01")
 """Older than any API of the kind: what is dated before it is an epoch in another unit."""
-LATEST_FROM_NOW = timedelta(days=1)
+DAY = 86_400_000
 
 
 def check_times(table: Table) -> AssetCheckResult:
     """Finds times that are missing, before 2010, or later than tomorrow."""
-    earliest = _epoch(EARLIEST)
-    latest = _epoch(datetime.now(timezone.utc) + LATEST_FROM_NOW)
+    latest = epoch_milliseconds_now() + DAY
     times = table.resource["times"]
     is_wrong = " OR ".join(
-        f"{column} IS NULL OR {column} < {earliest} OR {column} > {latest}"
+        f"{column} IS NULL OR {column} < {EARLIEST} OR {column} > {latest}"
         for column in map(table.sql_column, times)
     )
     shown = list(dict.fromkeys([*table.key, *times]))
@@ -36,7 +34,3 @@ def check_times(table: Table) -> AssetCheckResult:
         else f"Each {' and '.join(times)} lies between 2010 and tomorrow.",
         metadata={"rows": found.total, "sample": found.as_metadata()},
     )
-
-
-def _epoch(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

@@ -21,6 +21,17 @@ def epoch_milliseconds_now() -> int:
     return time.time_ns() // 1_000_000
 
 
+def epoch_milliseconds(text: str) -> int:
+    """The moment of an ISO date or time, in UTC where it names no zone.
+
+    Raises:
+        ValueError: If the text is none.
+    """
+    # Python 3.10 does not read the `Z`.
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return int(moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp() * 1000)
+
+
 def await_the_newest_load(client: SqlClientBase[Any], tell: Callable[[str], None]) -> None:
     """Waits until this machine's clock is past the newest load.
 

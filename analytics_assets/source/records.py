@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
 from itertools import count
 from typing import Any
 
@@ -13,6 +12,7 @@ from dlt.common.normalizers.json.helpers import get_row_hash
 
 from analytics_assets.configuration import FieldType, ResourceConfig
 from analytics_assets.configuration.lineage import cursor_field
+from analytics_assets.source.clock import epoch_milliseconds
 from analytics_assets.source.columns import ROW_DIGEST, VERSION, ColumnNames
 from analytics_assets.source.errors import AnalyticsApiError
 from analytics_assets.source.values import Record, as_writable, fit_values, set_aside
@@ -148,10 +148,9 @@ def _as_type(field_type: FieldType, value: Any) -> Any:
 
 def _epoch_milliseconds(text: str) -> int | str:
     try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        return epoch_milliseconds(text)
     except ValueError:
         return text
-    return int(moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp() * 1000)
 
 
 def _withhold(value: Any, path: list[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import dlt
 import sqlglot.expressions as sge
 from dlt.common.data_types.typing import TDataType
+from dlt.destinations.sql_client import SqlClientBase
 from dlt.extract import DltResource
 from dlt.sources.rest_api.typing import IncrementalConfig
 
@@ -176,7 +177,12 @@ def _is_after(place: Sequence[str]) -> sge.Condition:
 
 def _count(dataset: dlt.Dataset, rows: dlt.Relation) -> int:
     with dataset.sql_client as client:
-        counted = client.execute_sql(f"SELECT COUNT(*) FROM ({rows.to_sql()}) AS counted")  # noqa: S608 - dlt's own SQL
+        return count_rows(client, rows.to_sql())
+
+
+def count_rows(client: SqlClientBase[Any], query: str) -> int:
+    """The rows of a query, counted by the warehouse."""
+    counted = client.execute_sql(f"SELECT COUNT(*) FROM ({query}) AS counted")  # noqa: S608 - dlt's or our own SQL
     return int(counted[0][0]) if counted else 0
 
 
