@@ -11,7 +11,7 @@ from analytics_assets.automation.new_records import build_new_record_sensors
 from analytics_assets.automation.schedules import build_schedules
 from analytics_assets.checks import build_checks
 from analytics_assets.configuration import ANALYTICS, ApiConfig, validate
-from analytics_assets.resources import AlertWebhook, AnalyticsApi, Warehouse
+from analytics_assets.resources import AlertWebhook, AnalyticsApi, Console, Warehouse
 
 
 def build_definitions(config: ApiConfig) -> Definitions:
@@ -37,6 +37,7 @@ def build_definitions(config: ApiConfig) -> Definitions:
             "api": AnalyticsApi(),
             "warehouse": Warehouse(),
             "alert_webhook": AlertWebhook(),
+            "console": Console(),
         },
         # DuckDB has one writer, and a process for each step would import everything again.
         executor=in_process_executor,

@@ -14,7 +14,7 @@ from typing import TextIO
 
 from dagster import DagsterInstance
 
-from analytics_assets.assets.translator import asset_key
+from analytics_assets.assets.keys import asset_key
 from analytics_assets.configuration import ANALYTICS
 
 HOME = Path("data/demo")
@@ -24,7 +24,8 @@ SECONDS_PER_DEPLOYMENT = 20
 
 COLUMNS = {
     "rows": "dagster/row_count",
-    "new or changed": "rows_changed",
+    "new": "rows_new",
+    "changed": "rows_changed",
     "requests": "requests",
     "seconds": "seconds",
 }
@@ -87,14 +88,14 @@ def materialize_all(home: Path) -> int:
 
 def print_table(since: datetime, out: TextIO) -> None:
     """Prints a line for each asset: what its materialization since then reports."""
-    line = "{:<20}{:>8}{:>16}{:>10}{:>9}"
+    line = "{:<20}{:>8}{:>8}{:>9}{:>10}{:>9}"
     print(line.format("asset", *COLUMNS), file=out)
     with DagsterInstance.get() as instance:
         for resource in ANALYTICS["resources"]:
             name = str(resource["name"])
             event = instance.get_latest_materialization_event(asset_key(name))
             if event is None or event.timestamp < since.timestamp():
-                print(line.format(name, "failed", "", "", ""), file=out)
+                print(line.format(name, "failed", *[""] * (len(COLUMNS) - 1)), file=out)
                 continue
             materialization = event.asset_materialization
             values = {} if materialization is None else materialization.metadata

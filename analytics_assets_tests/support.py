@@ -30,10 +30,10 @@ from dagster import (
 from dagster_dlt import DagsterDltResource
 
 from analytics_assets.assets import build_assets
-from analytics_assets.assets.translator import asset_key
+from analytics_assets.assets.keys import asset_key
 from analytics_assets.checks import build_checks
 from analytics_assets.configuration import ANALYTICS, ApiConfig
-from analytics_assets.resources import AnalyticsApi, Warehouse
+from analytics_assets.resources import AnalyticsApi, Console, Warehouse
 from analytics_assets_tests.demo_api.server import LISTS, DemoServer, moments
 from analytics_assets_tests.demo_api.server import PARENTS as LIST_PARENTS
 
@@ -164,6 +164,7 @@ class Project:
             "dlt": DagsterDltResource(),
             "api": AnalyticsApi(**options),
             "warehouse": warehouse or Warehouse(),
+            "console": Console(),
         }
 
     def load(

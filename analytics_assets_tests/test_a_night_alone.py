@@ -24,7 +24,7 @@ import pytest
 from dagster import AssetCheckKey, AssetKey, DagsterInstance, DagsterRunStatus, RunRecord
 from dagster._core.definitions.freshness import FreshnessState
 
-from analytics_assets.assets.translator import asset_key
+from analytics_assets.assets.keys import asset_key
 from analytics_assets.automation.runs import UNFINISHED
 from analytics_assets.resources.duckdb_file import is_held_elsewhere
 from analytics_assets_tests import support

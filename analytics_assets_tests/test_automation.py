@@ -26,7 +26,7 @@ from dagster._core.definitions.freshness import (
 )
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
-from analytics_assets.assets.translator import asset_key
+from analytics_assets.assets.keys import asset_key
 from analytics_assets.automation.incidents import (
     SECONDS_TO_JOIN,
     Incident,
@@ -190,7 +190,7 @@ def test_an_answer_that_is_none_skips_the_tick_after_one_request_and_says_why(
 def test_an_api_that_does_not_answer_skips_the_tick() -> None:
     api = AnalyticsApi(base_url="http://127.0.0.1:9", access_token=TOKEN)
     reason = Ticks("new_deployments", DagsterInstance.ephemeral(), api=api).reason()
-    assert reason.startswith("GET /v6/deployments answered nothing that could be read")
+    assert reason.startswith("GET /v6/deployments found no server (Connection refused)")
     assert TOKEN not in reason
 
 
@@ -323,8 +323,9 @@ def test_a_failed_load_is_told_once_and_its_recovery_once(
     assert webhook.texts == [
         "*analytics_assets needs attention*\n"
         "• analytics/user was not loaded: GET /v2/user answered 403: the token in ACCESS_TOKEN was "
-        "rejected for this endpoint. Give the token that access, or leave user out of the "
-        f"selection. <http://127.0.0.1:3000/runs/{failed}|Open the run>",
+        "rejected for this endpoint (Not authorized). Check that it is the right one and has not "
+        "expired, give it that access, or leave user out of the selection. "
+        f"<http://127.0.0.1:3000/runs/{failed}|Open the run>",
         "*analytics_assets is well again* after 1 min: the load of analytics/user",
     ]
     assert TOKEN not in json.dumps(webhook.bodies)

@@ -181,7 +181,10 @@ def test_an_api_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
     with running_demo_api() as api:
         url = api.url
     said = sentence(Project(tmp_path, url), "user")
-    assert "in each of 4 attempts (ConnectionError). Check ANALYTICS_BASE_URL" in said
+    assert said == (
+        "GET /v2/user found no server (Connection refused) in each of 4 attempts. "
+        "Check ANALYTICS_BASE_URL and the API, then try again."
+    )
 
 
 def test_the_token_is_masked_where_a_resource_is_shown() -> None:

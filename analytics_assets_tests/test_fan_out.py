@@ -10,7 +10,7 @@ from signal import SIGKILL
 
 import pytest
 
-from analytics_assets.source import fan_out
+from analytics_assets.source import fan_out, telling
 from analytics_assets_tests.support import (
     MATERIALIZE,
     DemoApi,
@@ -40,7 +40,7 @@ def test_a_fan_out_killed_at_80_percent_asks_for_the_rest_and_one_load_at_most(
         api.fail("deployment_events", "hang", after=ASKED_BEFORE_DEATH - 1, times=None)
         kill_when_asked(api, ASKED_BEFORE_DEATH, tmp_path)
         api.heal()
-        monkeypatch.setattr(fan_out, "SECONDS_BETWEEN_LINES", 0.5)
+        monkeypatch.setattr(telling, "FIRST_PAUSE", 0.5)
         capfd.readouterr()
         started = time.monotonic()
         with api.counted() as requests:

@@ -24,14 +24,19 @@ from analytics_assets_tests.support import (
 
 RETRIED: list[tuple[dict[str, Any], str]] = [
     # A 429 tells when the limit is reset: here it has been.
-    ({"kind": "status", "status": 429, "headers": {"X-RateLimit-Reset": "1"}}, "429"),
-    *[({"kind": "status", "status": status}, f"{status}") for status in (500, 502, 503, 504)],
-    ({"kind": "reset"}, "nothing that could be read"),
-    ({"kind": "hang"}, "nothing that could be read"),
-    ({"kind": "cut"}, "nothing that could be read"),
-    ({"kind": "truncated"}, "no JSON"),
-    ({"kind": "html"}, "no JSON"),
+    ({"kind": "status", "status": 429, "headers": {"X-RateLimit-Reset": "1"}}, "answered 429"),
+    *[
+        ({"kind": "status", "status": status}, f"answered {status}")
+        for status in (500, 502, 503, 504)
+    ],
+    ({"kind": "reset"}, "answered nothing that could be read (Connection reset by peer)"),
+    ({"kind": "hang"}, "was not answered in time"),
+    ({"kind": "cut"}, "answered nothing that could be read (ChunkedEncodingError)"),
+    ({"kind": "truncated"}, "answered no JSON"),
+    ({"kind": "html"}, "answered no JSON"),
 ]
+WORDS = {401: "An unexpected error occurred", 403: "Not authorized"}
+"""What the demo API itself says."""
 IDS = [fault.get("status", fault["kind"]) for fault, _ in RETRIED]
 
 
@@ -43,7 +48,7 @@ def test_what_may_pass_is_tried_four_times_named_and_made_good(
     demo_api.fail("projects", **fault, times=None)
     with demo_api.counted() as requests:
         told = sentence(project, "projects")
-    assert told.startswith(f"GET /v9/projects answered {said} in each of 4 attempts")
+    assert told.startswith(f"GET /v9/projects {said} in each of 4 attempts")
     assert requests == {"projects": 4}
 
     demo_api.heal()
@@ -101,7 +106,8 @@ def test_a_token_rejected_in_the_middle_loads_no_half_list(tmp_path: Path, statu
         with api.counted() as requests:
             assert sentence(project, "aliases") == (
                 f"GET /v4/aliases answered {status}: the token in ACCESS_TOKEN was rejected for "
-                "this endpoint. Give the token that access, or leave aliases out of the selection."
+                f"this endpoint ({WORDS[status]}). Check that it is the right one and has not "
+                "expired, give it that access, or leave aliases out of the selection."
             )
         assert requests == {"aliases": 3}
         assert project.query("select * from duckdb_tables() where table_name = 'aliases'") == []

@@ -129,7 +129,7 @@ def test_each_materialization_reports_rows_changes_and_requests(
 ) -> None:
     first = metadata(project.load("deployments"), "deployments")
     count = len(demo_api.rows("deployments"))
-    assert (first["dagster/row_count"], first["rows_changed"], first["requests"]) == (
+    assert (first["dagster/row_count"], first["rows_new"], first["requests"]) == (
         count,
         count,
         -(-count // 100),
@@ -137,7 +137,7 @@ def test_each_materialization_reports_rows_changes_and_requests(
     assert first["dagster/table_name"] == "analytics.deployments"
     demo_api.add_deployments(1)
     second = metadata(project.load("deployments"), "deployments")
-    assert (second["dagster/row_count"], second["rows_changed"]) == (count + 1, 1)
+    assert (second["dagster/row_count"], second["rows_new"]) == (count + 1, 1)
 
 
 def test_a_team_scopes_every_request(tmp_path: Path) -> None:

@@ -236,5 +236,5 @@ def test_a_row_dated_in_the_future_hides_no_later_row(tmp_path: Path, demo_api: 
     now = {"uid": "dpl_now", "created": a_year_ahead - 31_000_000_000, "state": "READY"}
     demo_api.control("POST", "/rows/deployments/add", **now)
     loaded = metadata(project.load("deployments"), "deployments")
-    assert loaded["rows_changed"] == 1
+    assert loaded["rows_new"] == 1
     assert_equal(project.rows("deployments"), demo_api.rows("deployments"))

@@ -11,13 +11,15 @@ from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult
 from dagster_dlt import DagsterDltResource, dlt_assets
 from dlt.extract import DltSource
 
+from analytics_assets.assets.dlt_log import dlt_logs_to
 from analytics_assets.assets.failures import failing_in_one_sentence
-from analytics_assets.assets.load import AssetLoad, LoadResult
-from analytics_assets.assets.translator import ResourceTranslator, asset_key
+from analytics_assets.assets.keys import asset_key
+from analytics_assets.assets.load import AssetLoad
+from analytics_assets.assets.translator import ResourceTranslator
 from analytics_assets.assets.window_config import WindowConfig
 from analytics_assets.configuration import ApiConfig
 from analytics_assets.configuration.lineage import reloadable_resources
-from analytics_assets.resources import AnalyticsApi, Warehouse
+from analytics_assets.resources import AnalyticsApi, Console, Warehouse
 
 
 def build_assets(config: ApiConfig) -> list[AssetsDefinition]:
@@ -40,31 +42,35 @@ def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
         dlt: DagsterDltResource,
         api: AnalyticsApi,
         warehouse: Warehouse,
+        console: Console,
         config: WindowConfig,
     ) -> Iterator[MaterializeResult[None]]:
+        tell = context.log.info
         with (
             failing_in_one_sentence(name, api.retry_policy()),
-            warehouse.opened(context.log),
+            dlt_logs_to(context.log),
+            warehouse.opened(context.log) as client,
+            console.progress(name) as show,
             AssetLoad(
-                api_config, name, api, warehouse, config.window(), context.log.info
+                api_config, name, api, warehouse, client, config.window(), tell, show
             ) as asset_load,
         ):
-            results: list[LoadResult] = []
             for source in asset_load.sources():
                 with TemporaryDirectory(prefix=f"{name}_") as directory:
                     pipeline = warehouse.pipeline(name, directory)
-                    results += dlt.run(context, source, pipeline, translator)
-            yield MaterializeResult(
-                asset_key=asset_key(name), metadata=asset_load.metadata(results)
-            )
+                    # dagster-dlt reports one load and its files; the materialization is all.
+                    list(dlt.run(context, source, pipeline, translator))
+                    asset_load.note(pipeline)
+            yield MaterializeResult(asset_key=asset_key(name), metadata=asset_load.metadata())
 
     def load_what_is_new(
         context: AssetExecutionContext,
         dlt: DagsterDltResource,
         api: AnalyticsApi,
         warehouse: Warehouse,
+        console: Console,
     ) -> Iterator[MaterializeResult[None]]:
-        yield from load(context, dlt, api, warehouse, WindowConfig())
+        yield from load(context, dlt, api, warehouse, console, WindowConfig())
 
     # Dagster reads an asset's run configuration off the signature, and only these have one.
     def load_what_is_new_or_a_window(
@@ -73,8 +79,9 @@ def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
         dlt: DagsterDltResource,
         api: AnalyticsApi,
         warehouse: Warehouse,
+        console: Console,
     ) -> Iterator[MaterializeResult[None]]:
-        yield from load(context, dlt, api, warehouse, config)
+        yield from load(context, dlt, api, warehouse, console, config)
 
     if name in reloadable_resources(api_config):
         return as_asset(load_what_is_new_or_a_window)

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any, TypeAlias
+from typing import Any
 
-from dagster import AssetMaterialization, MaterializeResult
+import dlt
+from dagster import MetadataValue
+from dlt.destinations.sql_client import SqlClientBase
 from dlt.extract import DltSource
 
+from analytics_assets.assets.columns import table_schema
+from analytics_assets.assets.preview import newest_rows, time_column
+from analytics_assets.assets.translator import request_of
 from analytics_assets.configuration import ApiConfig
-from analytics_assets.configuration.lineage import is_listed_in_full
+from analytics_assets.configuration.lineage import (
+    how_it_is_loaded,
+    is_listed_in_full,
+    resource_named,
+)
+from analytics_assets.pictures import draw_pictures
 from analytics_assets.resources import AnalyticsApi, Warehouse
 from analytics_assets.resources.warehouse import DATASET
+from analytics_assets.source.changes import Changes
+from analytics_assets.source.clock import iso_time
 from analytics_assets.source.fan_out import FanOut
-from analytics_assets.source.http import Traffic
+from analytics_assets.source.phases import Phase, phases_of, seconds_in
 from analytics_assets.source.rate_limit import RateLimit
 from analytics_assets.source.rest import build_source
-from analytics_assets.source.stored import Changes, count_no_longer_listed
+from analytics_assets.source.stored import count_no_longer_listed, count_stored
+from analytics_assets.source.telling import Sparsely, Tell
+from analytics_assets.source.traffic import Traffic
+from analytics_assets.source.watermark import Watermark
 from analytics_assets.source.window import Window
-
-LoadResult: TypeAlias = AssetMaterialization | MaterializeResult[Any]
-"""What dagster-dlt reports of one load."""
 
 
 class AssetLoad(AbstractContextManager["AssetLoad"]):
@@ -37,8 +49,10 @@ class AssetLoad(AbstractContextManager["AssetLoad"]):
         name: str,
         api: AnalyticsApi,
         warehouse: Warehouse,
+        client: SqlClientBase[Any],
         window: Window | None,
-        tell: Callable[[str], None],
+        tell: Tell,
+        show: Callable[[int, int], None],
     ) -> None:
         """Begins with nothing loaded.
 
@@ -47,20 +61,29 @@ class AssetLoad(AbstractContextManager["AssetLoad"]):
             name: The resource to load.
             api: Where it is loaded from.
             warehouse: Where it is loaded to.
+            client: An open connection to the warehouse.
             window: What to load again; None loads what is new.
-            tell: Receives a sentence on each long wait and on the progress of a long load.
+            tell: Receives a sentence on what is done, and on each long wait.
+            show: Receives the parents of a child that were asked for, and all, as it goes on.
         """
         self._config = config
         self._name = name
+        self._resource = resource_named(config, name)
         self._api = api
         self._warehouse = warehouse
+        self._client = client
         self._window = window
         self._tell = tell
         self._started = time.monotonic()
-        self._traffic = Traffic()
-        self._rate_limit = RateLimit(tell, api.retry_policy().max_wait)
-        self._changes = Changes(config, name, warehouse.open_dataset, window)
-        self._fan_out = FanOut(name, self._traffic, tell)
+        told_sparsely = Sparsely(tell)
+        self._traffic = Traffic(told_sparsely)
+        self._rate_limit = RateLimit(told_sparsely, api.retry_policy().max_wait)
+        self._fan_out = FanOut(name, self._traffic, tell, show)
+        self._watermark = Watermark(config, name, tell)
+        self._changes: list[Changes] = []
+        self._phases: list[Phase] = []
+        self._state: dict[str, Any] = {}
+        self._rows_before = count_stored(warehouse.open_dataset, name)
 
     def __exit__(self, *_: object) -> None:
         """Ends the waits."""
@@ -68,16 +91,21 @@ class AssetLoad(AbstractContextManager["AssetLoad"]):
 
     def sources(self) -> Iterator[DltSource]:
         """The sources of the loads; each is to be loaded before the next one is asked for."""
+        self._tell(f"{request_of(self._resource)}: {self._what_is_asked_for()}.")
         client = self._api.client(self._api.retry_policy(), self._traffic, self._rate_limit)
+        open_dataset = self._warehouse.open_dataset
         is_complete = False
         while not is_complete:
+            changes = Changes(self._config, self._name, open_dataset, self._fan_out, self._window)
+            self._changes.append(changes)
             yield build_source(
                 self._config,
                 self._name,
                 client=client,
-                open_dataset=self._warehouse.open_dataset,
-                changes=self._changes,
+                open_dataset=open_dataset,
+                changes=changes,
                 fan_out=self._fan_out,
+                watermark=self._watermark,
                 start=self._api.start(),
                 window=self._window,
             )
@@ -87,30 +115,68 @@ class AssetLoad(AbstractContextManager["AssetLoad"]):
                 f"{self._fan_out.gone} parents of {self._name} were deleted since their list."
             )
 
-    def metadata(self, results: Sequence[LoadResult]) -> dict[str, Any]:
-        """What the materialization reports, in rows, requests and seconds.
+    def note(self, pipeline: dlt.Pipeline) -> None:
+        """Notes what a pipeline that has loaded one of the sources knows of it."""
+        self._phases += phases_of(pipeline.last_trace)
+        sources: Any = pipeline.state.get("sources", {})
+        self._state = sources.get(self._name, {}).get("resources", {}).get(self._name, {})
 
-        Args:
-            results: Of each load, in their order.
-        """
+    def metadata(self) -> dict[str, Any]:
+        """What the materialization reports, once all is loaded, in rows, requests and seconds."""
+        table = self._warehouse.open_dataset(self._name).schema.tables[self._name]
+        rows = count_stored(self._warehouse.open_dataset, self._name)
+        brought = sum(changes.brought for changes in self._changes)
+        # None is ever deleted.
+        new = min(max(rows - self._rows_before, 0), brought)
         report = {
-            **(results[-1].metadata or {}),
-            "dagster/row_count": self._warehouse.row_count(self._name),
+            "dagster/row_count": rows,
             "dagster/table_name": f"{DATASET}.{self._name}",
-            "rows_loaded": sum(map(_rows_loaded, results)),
-            "rows_changed": self._changes.changed,
-            "parents_gone": self._fan_out.gone,
+            "dagster/column_schema": table_schema(self._config, self._resource, table["columns"]),
+            "rows_new": new,
+            "rows_changed": brought - new,
+            "rows_unchanged": sum(changes.unchanged for changes in self._changes),
             "requests": self._traffic.requests,
+            "retries": self._traffic.retries,
+            "bytes_received": self._traffic.bytes_received,
             "seconds_waited": round(self._rate_limit.waited, 2),
+            **seconds_in(self._phases),
             "seconds": round(time.monotonic() - self._started, 2),
+            **self._watermarks(),
+            "newest_rows": newest_rows(self._resource, self._client),
         }
+        if self._fan_out.gone:
+            report["parents_gone"] = self._fan_out.gone
         if is_listed_in_full(self._config, self._name):
-            open_dataset = self._warehouse.open_dataset
-            report["rows_no_longer_listed"] = count_no_longer_listed(open_dataset, self._name)
-        return report
+            report["rows_no_longer_listed"] = count_no_longer_listed(
+                self._warehouse.open_dataset, self._name
+            )
+        self._tell(
+            f"{new} rows new, {brought - new} changed, {report['rows_unchanged']} unchanged; "
+            f"{rows} in {DATASET}.{self._name}. {self._traffic.requests} requests, "
+            f"{report['seconds']} s, of which {report['seconds_waited']} s waited for the API."
+        )
+        return report | draw_pictures(
+            self._resource,
+            time_column(self._resource),
+            self._client,
+            self._traffic,
+            self._rate_limit,
+            self._phases,
+            has_changed=brought > 0,
+        )
 
+    def _what_is_asked_for(self) -> str:
+        if self._window is None:
+            return how_it_is_loaded(self._config, self._resource)
+        start, end = map(iso_time, self._window)
+        return f"again from {start} to {end}"
 
-def _rows_loaded(result: LoadResult) -> int:
-    """What dagster-dlt reports, which leaves a load without rows out."""
-    rows: Any = (result.metadata or {}).get("rows_loaded")
-    return int(rows.value) if rows is not None else 0
+    def _watermarks(self) -> dict[str, MetadataValue[Any]]:
+        after = self._watermark.read(self._state)
+        before = self._watermark.before if self._watermark.is_noted else after
+        moments = {"watermark_before": before, "watermark_after": after}
+        return {
+            name: MetadataValue.timestamp(moment / 1000)
+            for name, moment in moments.items()
+            if moment is not None
+        }

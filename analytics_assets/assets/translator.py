@@ -2,20 +2,22 @@
 
 from dataclasses import dataclass
 
-from dagster import AssetKey, AssetSpec
+from dagster import AssetSpec, MetadataValue
 from dagster_dlt import DagsterDltTranslator
 from dagster_dlt.translator import DltResourceTranslatorData
 
-from analytics_assets.configuration import ApiConfig
-from analytics_assets.configuration.lineage import endpoint_of, parent_name, resource_named
+from analytics_assets.assets.code_reference import code_reference
+from analytics_assets.assets.columns import column_lineage, declared_schema
+from analytics_assets.assets.keys import GROUP, asset_key
+from analytics_assets.configuration import ApiConfig, ResourceConfig
+from analytics_assets.configuration.lineage import (
+    endpoint_of,
+    how_it_is_loaded,
+    is_listed_in_full,
+    parent_name,
+    resource_named,
+)
 from analytics_assets.resources.warehouse import DATASET
-
-GROUP = "analytics"
-
-
-def asset_key(name: str) -> AssetKey:
-    """The key of a resource's asset; the table in the warehouse bears the same name."""
-    return AssetKey([GROUP, name])
 
 
 @dataclass
@@ -29,16 +31,42 @@ class ResourceTranslator(DagsterDltTranslator):
         resource = resource_named(self.config, str(data.resource.table_name))
         name = str(resource["name"])
         parent = parent_name(resource)
+        cadence = resource["cadence"]
+        links = [resource["documentation"]] if "documentation" in resource else []
+        lineage = column_lineage(resource)
         return AssetSpec(
             key=asset_key(name),
             # dagster-dlt's own default is an upstream that does not exist.
             deps=[asset_key(parent)] if parent else [],
-            description=resource["description"],
+            description=self._description(resource),
             group_name=GROUP,
             kinds={"dlt", "rest_api"},
+            owners=self.config.get("owners"),
+            tags={
+                "cadence": cadence["name"],
+                "load": "full_list" if is_listed_in_full(self.config, name) else "incremental",
+            },
             metadata={
                 "dagster/table_name": f"{DATASET}.{name}",
-                "endpoint": endpoint_of(resource)["path"],
-                "cadence": f"{resource['cadence']['cron']} {resource['cadence']['timezone']}",
+                "dagster/column_schema": declared_schema(self.config, resource),
+                "dagster/code_references": code_reference(name),
+                "endpoint": request_of(resource),
+                "cadence": f"{cadence['cron']} {cadence['timezone']}",
+                **({"dagster/column_lineage": lineage} if lineage else {}),
+                **({"api_documentation": MetadataValue.url(links[0])} if links else {}),
             },
         )
+
+    def _description(self, resource: ResourceConfig) -> str:
+        request = f"`{request_of(resource)}`"
+        if documentation := resource.get("documentation"):
+            request = f"[{request}]({documentation})"
+        loads = how_it_is_loaded(self.config, resource)
+        return f"{resource['description']}\n\nFrom {request}; each load asks for {loads}."
+
+
+def request_of(resource: ResourceConfig) -> str:
+    """Method and path of a resource's requests, with the fields of its parent in braces."""
+    endpoint = endpoint_of(resource)
+    path = str(endpoint["path"]).replace("{resources.", "{")
+    return f"{endpoint.get('method', 'GET')} {path}"

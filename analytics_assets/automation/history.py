@@ -14,7 +14,7 @@ from dagster import (
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from analytics_assets.assets.translator import asset_key
+from analytics_assets.assets.keys import asset_key
 from analytics_assets.configuration import ApiConfig
 from analytics_assets.configuration.lineage import reloadable_resources
 

@@ -16,15 +16,16 @@ from dagster import (
     sensor,
 )
 
-from analytics_assets.assets.translator import asset_key
+from analytics_assets.assets.keys import asset_key
 from analytics_assets.automation.runs import has_unfinished_run
 from analytics_assets.automation.switch import sensor_status
 from analytics_assets.configuration import ApiConfig
 from analytics_assets.resources import AnalyticsApi
 from analytics_assets.source.explanation import explain
-from analytics_assets.source.http import Traffic
 from analytics_assets.source.newest import Newest, ask_for_newest
 from analytics_assets.source.rate_limit import RateLimit
+from analytics_assets.source.telling import silent
+from analytics_assets.source.traffic import Traffic
 
 SECONDS_BETWEEN_TICKS = 60
 LONGEST_SILENCE = 20.0
@@ -89,9 +90,9 @@ def _build_sensor(config: ApiConfig, name: str) -> SensorDefinition:
 
 def _look(config: ApiConfig, name: str, api: AnalyticsApi, place: Place) -> SensorResult:
     retry = replace(api.retry_policy(), max_retries=0, timeout=min(api.timeout, LONGEST_SILENCE))
-    rate_limit = RateLimit(tell=lambda _: None, longest_wait=math.inf)
+    rate_limit = RateLimit(silent, longest_wait=math.inf)
     try:
-        newest = ask_for_newest(config, name, api.client(retry, Traffic(), rate_limit))
+        newest = ask_for_newest(config, name, api.client(retry, Traffic(silent), rate_limit))
     except Exception as error:
         sentence = explain(error, name, retry)
         if sentence is None:

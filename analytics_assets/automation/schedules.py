@@ -11,7 +11,7 @@ from dagster import (
     define_asset_job,
 )
 
-from analytics_assets.assets.translator import asset_key
+from analytics_assets.assets.keys import asset_key
 from analytics_assets.automation.runs import has_unfinished_run
 from analytics_assets.automation.switch import schedule_status
 from analytics_assets.configuration import ApiConfig, Cadence

@@ -18,7 +18,7 @@ from dagster import (
 )
 
 from analytics_assets.assets.failures import failing_in_one_sentence
-from analytics_assets.assets.translator import asset_key
+from analytics_assets.assets.keys import asset_key
 from analytics_assets.checks.columns import check_columns
 from analytics_assets.checks.keys import check_key
 from analytics_assets.checks.parents import check_parents

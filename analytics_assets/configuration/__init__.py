@@ -5,6 +5,8 @@ from analytics_assets.configuration.types import (
     ApiConfig,
     BareList,
     Cadence,
+    DailyCounts,
+    Durations,
     FieldType,
     ResourceConfig,
 )
@@ -17,6 +19,8 @@ __all__ = [
     "BareList",
     "Cadence",
     "ConfigurationError",
+    "DailyCounts",
+    "Durations",
     "FieldType",
     "ResourceConfig",
     "validate",

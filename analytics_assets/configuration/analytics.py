@@ -9,6 +9,7 @@ from __future__ import annotations
 from analytics_assets.configuration.types import ApiConfig, Cadence
 
 PLACEHOLDER_URL = "https://api.example.com"
+DOCUMENTATION = "https://vercel.com/docs/rest-api"
 
 QUARTER_HOURLY: Cadence = {
     "name": "quarter_hourly",
@@ -40,6 +41,14 @@ ANALYTICS: ApiConfig = {
     },
     "retry_stale": "*/15 * * * *",
     "history_start": "2016-01-01",
+    "owners": ["team:data"],
+    "column_descriptions": {
+        "id": "The record's id in the API.",
+        "createdAt": "When the record was created, in epoch milliseconds.",
+        "updatedAt": "When the record was last changed, in epoch milliseconds.",
+        "uid": "The same as `id`, as the API calls it.",
+        "creator": "Who created the record: id, name and address.",
+    },
     "resource_defaults": {
         "primary_key": "id",
         "write_disposition": "merge",
@@ -54,20 +63,23 @@ ANALYTICS: ApiConfig = {
     "resources": [
         {
             "name": "projects",
-            "description": "What is built and deployed, with framework, repository and settings.",
+            "description": "Projects, each a website or an application that is built and deployed, "
+            "with its framework, its repository and its settings.",
+            "documentation": f"{DOCUMENTATION}/projects/retrieve-a-list-of-projects",
             "cadence": HOURLY,
             "endpoint": {
                 "path": "/v9/projects",
                 "data_selector": "projects",
                 "params": {"limit": 100},
             },
-            # Values of environment variables, and tokens that bypass deployment protection, are
-            # secrets: they do not belong in a warehouse.
+            # Values of environment variables, tokens that bypass deployment protection, and
+            # addresses that deploy whoever asks for them: secrets do not belong in a warehouse.
             "withheld": [
                 "env.value",
                 "env.vsmValue",
                 "env.internalContentHint.encryptedValue",
                 "protectionBypass",
+                "link.deployHooks.url",
             ],
             "fields": {
                 "id": "string",
@@ -98,10 +110,18 @@ ANALYTICS: ApiConfig = {
                 "webAnalytics": "object",
             },
             "known_columns": ["rootDirectory"],
+            "column_descriptions": {
+                "accountId": "The team or the person that owns the project.",
+                "env": "The names of its environment variables; their values are withheld.",
+                "latestDeployments": "Its newest deployments, as the list of projects tells them.",
+                "link": "The Git repository that is deployed from.",
+                "targets": "The deployment that each target, like production, shows now.",
+            },
         },
         {
             "name": "teams",
-            "description": "Teams the token can see, some in a short form with few fields.",
+            "description": "Teams that the token can see, some of them in a short form.",
+            "documentation": f"{DOCUMENTATION}/teams/list-all-teams",
             "cadence": HOURLY,
             "endpoint": {
                 "path": "/v2/teams",
@@ -132,10 +152,16 @@ ANALYTICS: ApiConfig = {
                 "updatedAt": "number",
             },
             "known_columns": ["limited"],
+            "column_descriptions": {
+                "membership": "The part that the token's owner has in the team.",
+                "creatorId": "The person who created the team.",
+                "slug": "The team's name in addresses.",
+            },
         },
         {
             "name": "user",
-            "description": "The person the token belongs to: one row.",
+            "description": "The person that the token belongs to: one row.",
+            "documentation": f"{DOCUMENTATION}/user/get-the-user",
             "cadence": DAILY,
             "endpoint": {
                 "path": "/v2/user",
@@ -161,12 +187,30 @@ ANALYTICS: ApiConfig = {
                 "version": "string",
             },
             "known_columns": ["name", "importFlowGitNamespace"],
+            "column_descriptions": {
+                "defaultTeamId": "The team that the person works in by default.",
+            },
         },
         {
             "name": "deployments",
-            "description": "Deployments of all projects, with state, creator and git metadata.",
+            "description": "Deployments: each time that a project was built and put online, with "
+            "its state, its creator and its commit.",
+            "documentation": f"{DOCUMENTATION}/deployments/list-deployments",
             "cadence": QUARTER_HOURLY,
             "newest_params": {"limit": 1},
+            "pictures": {
+                "deployments_per_day": {
+                    "count_by": "state",
+                    "colors": {
+                        "READY": "#2da44e",
+                        "ERROR": "#e5534b",
+                        "CANCELED": "#8c959f",
+                        "BUILDING": "#4493f8",
+                        "QUEUED": "#d4a72c",
+                    },
+                },
+                "build_time": {"begin": "buildingAt", "end": "ready", "group_by": "name"},
+            },
             "endpoint": {
                 "path": "/v6/deployments",
                 "data_selector": "deployments",
@@ -209,10 +253,28 @@ ANALYTICS: ApiConfig = {
                 "url": "string",
             },
             "known_columns": ["aliasAssigned__v_bool"],
+            "column_descriptions": {
+                "buildingAt": "When its build began, in epoch milliseconds.",
+                "ready": "When it was ready to be visited, in epoch milliseconds.",
+                "state": "How far it is: QUEUED, BUILDING, READY, ERROR, CANCELED.",
+                "readyState": "The same as `state`, as newer answers call it.",
+                "readySubstate": "Of a ready one: STAGED, or PROMOTED once it has seen visitors.",
+                "name": "The name of its project.",
+                "target": "`production`, or `staging`; empty for a preview.",
+                "meta": "The Git commit it was built from: branch, message, author.",
+                "source": "What began it: git, cli, import and others.",
+                "url": "The address it can be visited at.",
+                "inspectorUrl": "The address of the page that shows its build.",
+                "isRollbackCandidate": "Whether its project can be set back to it at once.",
+                "aliasAssigned": "When its domains were pointed at it, in epoch milliseconds.",
+                "created": "The same as `createdAt`, as the API calls it in lists.",
+            },
         },
         {
             "name": "environments",
-            "description": "Environment variables of each project; their values are never stored.",
+            "description": "Environment variables of each project: their names, not their values.",
+            "documentation": f"{DOCUMENTATION}/projects/"
+            "retrieve-the-environment-variables-of-a-project-by-id-or-name",
             "cadence": HOURLY,
             "primary_key": ["_projects_id", "id"],
             "include_from_parent": ["id"],
@@ -220,8 +282,9 @@ ANALYTICS: ApiConfig = {
                 "path": "/v9/projects/{resources.projects.id}/env",
                 "data_selector": "envs",
             },
-            # Secrets do not belong in a warehouse. Delete a path here to store its values.
-            "withheld": ["value", "vsmValue", "internalContentHint.encryptedValue"],
+            # Secrets do not belong in a warehouse; `"store_withheld": True` stores them all the
+            # same.
+            "withheld": ["value", "vsmValue", "legacyValue", "internalContentHint.encryptedValue"],
             "fields": {
                 "id": "string",
                 "comment": "string",
@@ -236,10 +299,18 @@ ANALYTICS: ApiConfig = {
                 "value": "string",
                 "vsmValue": "string",
             },
+            "column_descriptions": {
+                "key": "The variable's name.",
+                "target": "Where it applies: production, preview, development.",
+                "type": "How its value is kept: plain, encrypted, sensitive, secret or system.",
+                "value": "Withheld: the column stays empty.",
+                "vsmValue": "Withheld: the column stays empty.",
+            },
         },
         {
             "name": "auth_tokens",
-            "description": "The person's access tokens: names, scopes and expiry, not the tokens.",
+            "description": "Access tokens of the person: names, scopes and expiry, not the tokens.",
+            "documentation": f"{DOCUMENTATION}/authentication/list-auth-tokens",
             "cadence": DAILY,
             "endpoint": {
                 "path": "/v5/user/tokens",
@@ -258,10 +329,17 @@ ANALYTICS: ApiConfig = {
                 "teamId": "string",
                 "type": "string",
             },
+            "column_descriptions": {
+                "activeAt": "When it was last used, in epoch milliseconds.",
+                "expiresAt": "When it ends, in epoch milliseconds; empty where it never does.",
+                "scopes": "What it gives access to.",
+                "origin": "How the person had signed in who made it.",
+            },
         },
         {
             "name": "aliases",
-            "description": "Domain names and the deployment each one points to.",
+            "description": "Domain names, and the deployment that each one leads to.",
+            "documentation": f"{DOCUMENTATION}/aliases/list-aliases",
             "cadence": HOURLY,
             "endpoint": {
                 "path": "/v4/aliases",
@@ -284,10 +362,17 @@ ANALYTICS: ApiConfig = {
                 "updatedAt": "number",
             },
             "known_columns": ["redirect", "redirectStatusCode"],
+            "column_descriptions": {
+                "alias": "The domain name.",
+                "deploymentId": "The deployment that it leads to.",
+                "projectId": "The project of that deployment.",
+            },
         },
         {
             "name": "deployment_events",
-            "description": "Build log lines and state changes of each deployment.",
+            "description": "What happened while a deployment was built: its log, line by line, and "
+            "its changes of state.",
+            "documentation": f"{DOCUMENTATION}/deployments/get-deployment-events",
             "cadence": QUARTER_HOURLY,
             "primary_key": ["_deployments_id", "id"],
             "include_from_parent": ["id"],
@@ -325,10 +410,19 @@ ANALYTICS: ApiConfig = {
                 "type": "string",
             },
             "known_columns": ["payload"],
+            "column_descriptions": {
+                "created": "When it happened, in epoch milliseconds.",
+                "text": "The line of the log.",
+                "type": "stdout, stderr, command, deployment-state and others.",
+                "level": "error or warning, where it is one.",
+                "serial": "Its place in the log.",
+                "info": "The step of the build that wrote it.",
+            },
         },
         {
             "name": "teams_member",
             "description": "Members of each team; one person in two teams is two rows.",
+            "documentation": f"{DOCUMENTATION}/teams/list-team-members",
             "cadence": HOURLY,
             "primary_key": ["_teams_id", "id"],
             "include_from_parent": ["id"],
@@ -352,6 +446,12 @@ ANALYTICS: ApiConfig = {
                 "username": "string",
             },
             "known_columns": ["name", "joinedFrom"],
+            "column_descriptions": {
+                "confirmed": "Whether an owner of the team has confirmed the member.",
+                "role": "What the member may do: OWNER, MEMBER, DEVELOPER, BILLING and others.",
+                "github": "The member's account at GitHub.",
+                "team_id": "The team, like `_teams_id`.",
+            },
         },
     ],
 }

@@ -10,9 +10,11 @@ from dlt.sources.rest_api.typing import Endpoint
 
 from analytics_assets.configuration.types import ApiConfig, ResourceConfig
 
+MILLISECONDS_A_DAY = 86_400_000
+
 
 class ParentField(NamedTuple):
-    """A field of a parent's row that a child's request is made from."""
+    """A field of a parent's row that a child's request is made from, or that its rows keep."""
 
     resource: str
     field: str
@@ -44,13 +46,21 @@ def parent_name(resource: ResourceConfig) -> str | None:
     return next((parent.resource for parent in parent_fields(resource)), None)
 
 
-def inherited_columns(resource: ResourceConfig) -> list[str]:
-    """The columns of a child that hold its parent's fields.
+def inherited_fields(resource: ResourceConfig) -> dict[str, ParentField]:
+    """The columns of a child that hold its parent's fields, and those fields.
 
     dlt names them `_<parent>_<field>` (dlt, "REST API source: Include fields from the parent").
     """
-    parent = parent_name(resource)
-    return [f"_{parent}_{field}" for field in resource.get("include_from_parent") or []]
+    parent = parent_name(resource) or ""
+    return {
+        f"_{parent}_{field}": ParentField(parent, field)
+        for field in resource.get("include_from_parent") or []
+    }
+
+
+def inherited_columns(resource: ResourceConfig) -> list[str]:
+    """The columns of a child that hold its parent's fields."""
+    return list(inherited_fields(resource))
 
 
 def key_columns(config: ApiConfig, resource: ResourceConfig) -> list[str]:
@@ -77,6 +87,20 @@ def reloadable_resources(config: ApiConfig) -> list[str]:
         for resource in config["resources"]
         if {resource["name"], parent_name(resource)} & timed
     ]
+
+
+def how_it_is_loaded(config: ApiConfig, resource: ResourceConfig) -> str:
+    """What each load of a resource asks for, in words that follow `loads`."""
+    parent = parent_name(resource)
+    if parent and is_listed_in_full(config, parent):
+        return f"one list for each row of the latest {parent}"
+    if parent:
+        return f"one list for each new or changed row of {parent}"
+    incremental = endpoint_of(resource).get("incremental")
+    if not incremental:
+        return "the full list"
+    days = int(incremental.get("lag") or 0) / MILLISECONDS_A_DAY
+    return f"what is newer than {days:g} days before its newest row" if days else "what is newer"
 
 
 def resource_named(config: ApiConfig, name: str) -> ResourceConfig:

@@ -48,15 +48,43 @@ class BareList(TypedDict):
     time_fields: list[str]
 
 
+class DailyCounts(TypedDict):
+    """A picture: how many records were created each day, by the value of a field.
+
+    Attributes:
+        count_by: The field whose values the records of a day are told apart by.
+        colors: The colors of values, as `#rrggbb`; others get one of a palette.
+    """
+
+    count_by: str
+    colors: NotRequired[dict[str, str]]
+
+
+class Durations(TypedDict):
+    """A picture: how long something took, by the value of a field.
+
+    Attributes:
+        begin: The field with the first moment, an epoch in milliseconds.
+        end: The field with the last one.
+        group_by: The field whose values the records are told apart by.
+    """
+
+    begin: str
+    end: str
+    group_by: str
+
+
 class ResourceConfig(EndpointResource, total=False):
     """One resource of the API, which becomes one asset and one table.
 
     Attributes:
-        description: What the records are, in one sentence.
+        description: What the records are, in one sentence that a newcomer understands.
+        documentation: Address of the endpoint's documentation.
         fields: The declared fields and their JSON types, in the order of the columns.
         filled_from: For a field that a record lacks, the fields to take it from, in order.
-        withheld: Dotted paths of fields whose value is never stored; a declared one keeps its
-            column, empty.
+        withheld: Dotted paths of fields whose value is a secret: it is neither stored nor shown in
+            Dagster. A declared one keeps its column, empty.
+        store_withheld: Stores them all the same, and still shows none.
         known_columns: Columns beyond `fields` that are no news: further fields of the API, and
             variants for values of another type, `<column>__v_<type>`. Any other is a warning.
         times: Fields that hold an epoch in milliseconds in every record, once they are filled.
@@ -64,17 +92,23 @@ class ResourceConfig(EndpointResource, total=False):
         newest_params: Query parameters that make the endpoint answer its newest record alone. With
             them a sensor, `new_<name>`, asks once a minute whether there is a new one.
         bare_list: For a list without pagination object, how it is completed.
+        column_descriptions: What a column holds, where its name does not say it.
+        pictures: Pictures of the table's last 30 days that a load draws, by their names.
     """
 
     description: Required[str]
+    documentation: str
     fields: Required[dict[str, FieldType]]
     filled_from: dict[str, list[str]]
     withheld: list[str]
+    store_withheld: bool
     known_columns: list[str]
     times: list[str]
     cadence: Required[Cadence]
     newest_params: dict[str, Any]
     bare_list: BareList
+    column_descriptions: dict[str, str]
+    pictures: dict[str, DailyCounts | Durations]
 
 
 class ApiConfig(TypedDict):
@@ -84,10 +118,14 @@ class ApiConfig(TypedDict):
         retry_stale: When a resource that is stale, because its loads fail, is tried again, as cron
             (UTC).
         history_start: The first month that can be loaded again, by its first day.
+        owners: Whom to ask about the assets: addresses of mail, or teams like `team:data`.
+        column_descriptions: What columns hold that several resources have.
     """
 
     client: ClientConfig
     retry_stale: str
     history_start: str
+    owners: NotRequired[list[str]]
+    column_descriptions: NotRequired[dict[str, str]]
     resource_defaults: NotRequired[EndpointResourceBase]
     resources: list[ResourceConfig]

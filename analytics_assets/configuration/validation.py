@@ -42,6 +42,9 @@ def _faults(config: ApiConfig) -> Iterator[str]:
         return
     if not re.fullmatch(r"\d{4}-\d{2}-01", str(config.get("history_start"))):
         yield "`history_start` is to be the first day of a month, like 2016-01-01"
+    for owner in config.get("owners", []):
+        if not re.fullmatch(r"team:\w+|[^@\s]+@[^@\s]+\.\w+", owner):
+            yield f"`owners` names `{owner}`: write an address of mail, or a team like `team:data`"
     # Nothing more can be said of a resource that lacks its keys.
     yield from (faults := [f for resource in config["resources"] for f in _shape_faults(resource)])
     if faults:
@@ -54,6 +57,7 @@ def _faults(config: ApiConfig) -> Iterator[str]:
         yield from _cadence_faults(config, resource)
         yield from _parent_faults(resource, by_name)
         yield from _column_faults(config, resource)
+        yield from _presentation_faults(resource)
     try:
         graphlib.TopologicalSorter(
             {name: {parent_name(resource)} - {None} for name, resource in by_name.items()}
@@ -137,6 +141,18 @@ def _column_faults(config: ApiConfig, resource: ResourceConfig) -> Iterator[str]
     for field in resource.get("filled_from", {}):
         if field not in resource["fields"]:
             yield f"{label}: `filled_from` names `{field}`, which is not among its `fields`"
+
+
+def _presentation_faults(resource: ResourceConfig) -> Iterator[str]:
+    label = f"resource `{resource['name']}`"
+    columns = {*resource["fields"], *inherited_columns(resource)}
+    for column in resource.get("column_descriptions", {}):
+        if column not in columns:
+            yield f"{label}: `column_descriptions` names `{column}`, which is no column of it"
+    for name, picture in resource.get("pictures", {}).items():
+        for word, field in picture.items():
+            if word != "colors" and field not in resource["fields"]:
+                yield f"{label}: `pictures.{name}.{word}` is `{field}`, not one of its `fields`"
 
 
 def _cadence_faults(config: ApiConfig, resource: ResourceConfig) -> Iterator[str]:

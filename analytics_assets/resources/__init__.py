@@ -1,7 +1,8 @@
-"""The Dagster resources: the API, the warehouse and the alerts' webhook, with their settings."""
+"""The Dagster resources: the API, the warehouse, the alerts' webhook and the console."""
 
 from analytics_assets.resources.alert_webhook import AlertWebhook
 from analytics_assets.resources.api import AnalyticsApi
+from analytics_assets.resources.console import Console
 from analytics_assets.resources.warehouse import Warehouse
 
-__all__ = ["AlertWebhook", "AnalyticsApi", "Warehouse"]
+__all__ = ["AlertWebhook", "AnalyticsApi", "Console", "Warehouse"]

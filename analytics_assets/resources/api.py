@@ -12,8 +12,9 @@ from pydantic import Field, field_validator
 
 from analytics_assets.configuration import PLACEHOLDER_URL
 from analytics_assets.source.errors import SettingError
-from analytics_assets.source.http import RetryPolicy, Traffic, open_session
+from analytics_assets.source.http import RetryPolicy, open_session
 from analytics_assets.source.rate_limit import RateLimit
+from analytics_assets.source.traffic import Traffic
 
 BASE_URL = "ANALYTICS_BASE_URL"
 ACCESS_TOKEN = "ACCESS_TOKEN"  # noqa: S105 - the setting's name

@@ -32,6 +32,12 @@ def epoch_milliseconds(text: str) -> int:
     return int(moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp() * 1000)
 
 
+def iso_time(milliseconds: float) -> str:
+    """An epoch in milliseconds as a person reads it, in UTC."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
 def await_the_newest_load(client: SqlClientBase[Any], tell: Callable[[str], None]) -> None:
     """Waits until this machine's clock is past the newest load.
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+from analytics_assets.configuration import ApiConfig, ResourceConfig
+from analytics_assets.configuration.lineage import inherited_fields
 
 LOAD_ID = "_dlt_load_id"
 """dlt's id of the load that wrote a row."""
@@ -14,6 +17,26 @@ an unchanged row can be told from a changed one (dlt keeps a row id that a row b
 VERSION = "_version"
 """Tells the newest of several rows of one key, which alone is kept: `updatedAt`, then the order in
 which the rows were read."""
+
+OWN_COLUMNS = {
+    LOAD_ID: "The load that wrote the row: an epoch in seconds, of `_dlt_loads`.",
+    ROW_DIGEST: "A digest of the row's content: rows that are equal have the same.",
+    VERSION: "Tells the newest of several versions of the row in one load.",
+}
+"""What the columns hold that are not the API's."""
+
+
+def column_descriptions(config: ApiConfig, resource: ResourceConfig) -> Mapping[str, str]:
+    """What the columns of a resource hold, of those whose name does not say it."""
+    return {
+        **OWN_COLUMNS,
+        **{
+            column: f"The `{parent.field}` of the row's parent in `{parent.resource}`."
+            for column, parent in inherited_fields(resource).items()
+        },
+        **config.get("column_descriptions", {}),
+        **resource.get("column_descriptions", {}),
+    }
 
 
 class ColumnNames:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from socket import gaierror
 from urllib.parse import urlsplit
 
-from requests import PreparedRequest, Request
+from requests import PreparedRequest, Request, exceptions
 
 
 class AnalyticsError(Exception):
@@ -26,6 +27,30 @@ class SettingError(AnalyticsError, ValueError):
 def request_line(request: Request | PreparedRequest) -> str:
     """Method and path of a request, without its query."""
     return f"{request.method} {urlsplit(str(request.url)).path}"
+
+
+def what_happened(error: exceptions.RequestException) -> str:
+    """What a request met with instead of an answer, in words that follow the request's."""
+    if isinstance(error, exceptions.Timeout):
+        return "was not answered in time"
+    if isinstance(error, exceptions.InvalidJSONError):
+        return "answered no JSON"
+    cause = deepest_os_error(error)
+    said = (cause and cause.strerror) or type(error).__name__
+    if isinstance(cause, ConnectionRefusedError | gaierror):
+        return f"found no server ({said})"
+    return f"answered nothing that could be read ({said})"
+
+
+def deepest_os_error(error: BaseException | None) -> OSError | None:
+    """What the operating system said, below a library's errors."""
+    found: OSError | None = None
+    while error is not None:
+        # Errors of `requests` are OSErrors, too, without a number.
+        if isinstance(error, OSError) and error.errno:
+            found = error
+        error = error.__cause__ or error.__context__
+    return found
 
 
 def first_line(error: BaseException) -> str:

@@ -9,9 +9,14 @@ from ssl import SSLCertVerificationError
 
 from dlt.common.destination.exceptions import DestinationException
 from requests import Response
-from requests.exceptions import HTTPError, InvalidJSONError, JSONDecodeError, RequestException
+from requests.exceptions import HTTPError, JSONDecodeError, RequestException
 
-from analytics_assets.source.errors import AnalyticsError, first_line, request_line
+from analytics_assets.source.errors import (
+    AnalyticsError,
+    first_line,
+    request_line,
+    what_happened,
+)
 from analytics_assets.source.http import RETRIED_ERRORS, RetryPolicy
 
 # As the operating system words it, and all libraries repeat it.
@@ -75,8 +80,9 @@ def _explain_status(error: HTTPError, name: str, retry: RetryPolicy) -> str:
     answer = f"{_request(error)} answered {status}"
     if status in (401, 403):
         return (
-            f"{answer}: the token in ACCESS_TOKEN was rejected for this endpoint. Give the token "
-            f"that access, or leave {name} out of the selection."
+            f"{answer}: the token in ACCESS_TOKEN was rejected for this endpoint"
+            f"{_words_of_the_api(error.response)}. Check that it is the right one and has not "
+            f"expired, give it that access, or leave {name} out of the selection."
         )
     if status in retry.statuses:
         return (
@@ -116,10 +122,9 @@ def _words_of_the_api(response: Response) -> str:
 def _explain_no_answer(error: RequestException, retry: RetryPolicy) -> str:
     if not isinstance(error, RETRIED_ERRORS):
         return f"{_request(error)} was not answered: {first_line(error)} Check ANALYTICS_BASE_URL."
-    what = "no JSON" if isinstance(error, InvalidJSONError) else "nothing that could be read"
     return (
-        f"{_request(error)} answered {what}{_in_each(retry)} "
-        f"({type(error).__name__}). Check ANALYTICS_BASE_URL and the API, then try again."
+        f"{_request(error)} {what_happened(error)}{_in_each(retry)}. "
+        "Check ANALYTICS_BASE_URL and the API, then try again."
     )
 
 

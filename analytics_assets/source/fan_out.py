@@ -10,13 +10,12 @@ from dlt.sources.helpers.rest_client.exceptions import IgnoreResponseException
 from requests import Response
 
 from analytics_assets.source.errors import AnalyticsApiError, request_line
-from analytics_assets.source.http import Traffic
 from analytics_assets.source.records import Page
+from analytics_assets.source.telling import Sparsely, Tell
+from analytics_assets.source.traffic import Traffic
 
 PARENTS_PER_LOAD = 1000
 """Parents whose rows are committed together: what a killed load has to ask for again at most."""
-
-SECONDS_BETWEEN_LINES = 10.0
 
 
 class FanOut:
@@ -27,33 +26,39 @@ class FanOut:
         is_complete: Whether the load just made was the last one of this fan-out.
         place: The last parent of this load; None of a list that is asked for in full.
         covered: The parent's loads of which a window holds every row.
+        parents: The parents of this load, with the fields that their children keep.
     """
 
-    def __init__(self, name: str, traffic: Traffic, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, name: str, traffic: Traffic, tell: Tell, show: Callable[[int, int], None]
+    ) -> None:
         """Begins with no parent.
 
         Args:
             name: The child.
             traffic: The requests of the load.
-            tell: Receives a sentence on the progress every ten seconds.
+            tell: Receives a sentence on the progress now and then, after the first ten seconds.
+            show: Receives the parents asked so far, and all, each time that one was.
         """
         self.gone = 0
         self.is_complete = True
         self.place: Sequence[str] | None = None
         self.covered: Sequence[str] = ()
+        self.parents: Page = []
         self._name = name
         self._traffic = traffic
-        self._tell = tell
+        self._show = show
         self._total = 0
         self._done = 0
         self._was_served = False
         self._in_this_load = 0
         self._gone_in_this_load = 0
         self._done_in_this_load = 0
-        self._started = self._told = time.monotonic()
+        self._started = time.monotonic()
+        self._tell = Sparsely.after_a_pause(tell)
         self._lock = threading.Lock()
 
-    def begin(self, parents: int, pending: int, *, was_served: bool) -> None:
+    def begin(self, parents: Page, pending: int, *, was_served: bool) -> None:
         """Notes what a load is about to ask for.
 
         Args:
@@ -61,10 +66,11 @@ class FanOut:
             pending: The parents that were not asked for yet, these included.
             was_served: Whether the API ever answered rows to such a request.
         """
+        self.parents = parents
+        self.is_complete = len(parents) == pending
         self._was_served = was_served
-        self.is_complete = parents == pending
         self._total = self._done + pending
-        self._in_this_load = parents
+        self._in_this_load = len(parents)
         self._gone_in_this_load = 0
         self._done_in_this_load = 0
 
@@ -77,10 +83,9 @@ class FanOut:
         """A step that notes that a parent's rows have come."""
         self._done += 1
         self._done_in_this_load += 1
-        now = time.monotonic()
-        if now - self._told >= SECONDS_BETWEEN_LINES:
-            self._told = now
-            elapsed = now - self._started
+        self._show(self._done, self._total)
+        if self._tell.is_due:
+            elapsed = time.monotonic() - self._started
             left = elapsed / self._done * (self._total - self._done)
             self._tell(
                 f"{self._name}: {self._done} of {self._total} parents asked, "

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,8 +11,9 @@ from dlt.sources.helpers.requests import Client
 from requests import PreparedRequest, Request, Response, Session, exceptions
 from requests.adapters import HTTPAdapter
 
-from analytics_assets.source.errors import AnalyticsApiError
+from analytics_assets.source.errors import AnalyticsApiError, request_line, what_happened
 from analytics_assets.source.rate_limit import RateLimit
+from analytics_assets.source.traffic import Traffic
 
 LONGEST_NAP = 10.0
 """Seconds up to which dlt itself waits as `Retry-After` asks; longer waits can be ended."""
@@ -52,19 +52,6 @@ class RetryPolicy:
         return 1 + self.max_retries
 
 
-@dataclass
-class Traffic:
-    """Counts the requests of one load, from all its threads."""
-
-    requests: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    def count_request(self) -> None:
-        """Counts one attempt to send a request."""
-        with self._lock:
-            self.requests += 1
-
-
 class ApiAdapter(HTTPAdapter):
     """A transport to one host that counts each attempt and keeps the API's rate limit.
 
@@ -73,10 +60,16 @@ class ApiAdapter(HTTPAdapter):
     """
 
     def __init__(
-        self, base_url: str, traffic: Traffic, rate_limit: RateLimit, connections: int
+        self,
+        base_url: str,
+        retry: RetryPolicy,
+        traffic: Traffic,
+        rate_limit: RateLimit,
+        connections: int,
     ) -> None:
         # As the library spells it: its host in lower case, or in Punycode.
         self._origin = _origin(Request("GET", base_url).prepare())
+        self._retry = retry
         self._traffic = traffic
         self._rate_limit = rate_limit
         super().__init__(pool_maxsize=connections)
@@ -97,9 +90,20 @@ class ApiAdapter(HTTPAdapter):
                 "ANALYTICS_BASE_URL: nothing was sent there. If the API has moved, set the new one."
             )
         self._rate_limit.wait()
-        self._traffic.count_request()
+        attempt = self._traffic.count_attempt(request)
+        try:
+            response = self._exchange(request, *args, **kwargs)
+        except RETRIED_ERRORS as error:
+            self._note_failure(request, attempt, what_happened(error))
+            raise
+        if response.status_code in self._retry.statuses:
+            self._note_failure(request, attempt, f"answered {response.status_code}")
+        return response
+
+    def _exchange(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         response = super().send(request, *args, **kwargs)
         _read(response)
+        self._traffic.count_bytes(response.raw.tell())
         if not 0 < self._rate_limit.learn(response) <= LONGEST_NAP:
             # dlt would take a wait that is over for leave to ask at once, and sleep through a long
             # one, whatever ends the load meanwhile.
@@ -107,6 +111,13 @@ class ApiAdapter(HTTPAdapter):
         if response.ok and not response.is_redirect:
             _parse_once(response)
         return response
+
+    def _note_failure(self, request: PreparedRequest, attempt: int, what: str) -> None:
+        if attempt < self._retry.attempts:
+            self._traffic.tell(
+                f"{request_line(request)} {what}: it is asked again, "
+                f"{attempt} of {self._retry.attempts} attempts are made."
+            )
 
 
 def _origin(request: PreparedRequest) -> str:
@@ -116,7 +127,11 @@ def _origin(request: PreparedRequest) -> str:
 
 
 def open_session(
-    base_url: str, retry: RetryPolicy, traffic: Traffic, rate_limit: RateLimit, connections: int
+    base_url: str,
+    retry: RetryPolicy,
+    traffic: Traffic,
+    rate_limit: RateLimit,
+    connections: int,
 ) -> Session:
     """A session that retries as the policy says, counts its requests and keeps the rate limit.
 
@@ -139,7 +154,7 @@ def open_session(
     )
     session: Session = client.session
     for scheme in ("http://", "https://"):
-        session.mount(scheme, ApiAdapter(base_url, traffic, rate_limit, connections))
+        session.mount(scheme, ApiAdapter(base_url, retry, traffic, rate_limit, connections))
     return session
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
 from requests import Response
 
 from analytics_assets.source.errors import AnalyticsApiError, request_line
+from analytics_assets.source.telling import Tell
 
 SHORTEST_WAIT_TOLD = 5.0
 """Seconds from which on a wait is worth a line in the log."""
@@ -26,17 +26,17 @@ class RateLimit:
     """Lets requests through while the API allows them.
 
     Attributes:
-        waited: Seconds that requests of this load were held back, at most one thread's count.
+        waits: When requests of this load were held back: beginnings and ends, as epochs in seconds.
     """
 
-    def __init__(self, tell: Callable[[str], None], longest_wait: float) -> None:
+    def __init__(self, tell: Tell, longest_wait: float) -> None:
         """Begins with nothing known.
 
         Args:
             tell: Receives one sentence for each long wait.
             longest_wait: Seconds; an API that asks for more is given up.
         """
-        self.waited = 0.0
+        self.waits: list[tuple[float, float]] = []
         self._tell = tell
         self._longest_wait = longest_wait
         self._resume_at = 0.0
@@ -46,6 +46,11 @@ class RateLimit:
     def end(self) -> None:
         """Ends all waits: of a load that has ended no thread may stay behind."""
         self._is_ended.set()
+
+    @property
+    def waited(self) -> float:
+        """Seconds that requests of this load were held back, at most one thread's count."""
+        return sum(end - start for start, end in self.waits)
 
     @property
     def seconds_left(self) -> float:
@@ -84,10 +89,13 @@ class RateLimit:
                 f"{_come_back(seconds)}"
             )
         with self._lock:
-            resume_at = time.monotonic() + seconds
-            longer = resume_at - max(self._resume_at, time.monotonic())
+            now = time.monotonic()
+            resume_at = now + seconds
+            longer = resume_at - max(self._resume_at, now)
             self._resume_at = max(resume_at, self._resume_at)
-            self.waited += max(longer, 0)
+            if longer > 0:
+                end = time.time() + seconds
+                self.waits.append((end - longer, end))
         if self._longest_wait >= longer >= SHORTEST_WAIT_TOLD:
             self._tell(
                 f"The API's rate limit is used up: waiting {seconds:.0f} s, as it asks, before the "

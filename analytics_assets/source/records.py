@@ -35,7 +35,7 @@ def neutralize(
     """A step that turns the rows of a page, or of one parent, into neutral records, in place.
 
     - A field that a row lacks is taken from the fields `filled_from` names.
-    - A withheld field loses its value.
+    - A withheld field loses its value, unless it is to be stored.
     - Values and names that the warehouse cannot hold as they come are fitted to it.
     - A row without an id of any kind gets a digest of its content as `id`. Rows of equal content
       are numbered, so that two equal rows of one page stay two.
@@ -54,7 +54,8 @@ def neutralize(
         field: [source.split(".") for source in sources]
         for field, sources in resource.get("filled_from", {}).items()
     }
-    withheld = [path.casefold().split(".") for path in resource.get("withheld", [])]
+    secrets = [] if resource.get("store_withheld") else resource.get("withheld", [])
+    withheld = [path.casefold().split(".") for path in secrets]
     cursor = cursor_field(resource)
     fit = fit_values(fields, stored)
     order = count()

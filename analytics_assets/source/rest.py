@@ -30,20 +30,21 @@ from analytics_assets.configuration.lineage import (
     parent_name,
     resource_named,
 )
-from analytics_assets.source.columns import VERSION, ColumnNames
+from analytics_assets.source.changes import Changes
+from analytics_assets.source.columns import VERSION, ColumnNames, column_descriptions
 from analytics_assets.source.cursor import CursorWithinNow
 from analytics_assets.source.fan_out import FanOut
 from analytics_assets.source.pages import CheckedPaginator, CursorPaginator
 from analytics_assets.source.paginators import BareListPaginator
 from analytics_assets.source.records import ID, neutralize
 from analytics_assets.source.stored import (
-    Changes,
     OpenDataset,
     keep_coverage,
     keep_place,
     parent_rows,
     stored_columns,
 )
+from analytics_assets.source.watermark import Watermark
 from analytics_assets.source.window import Window
 
 DATA_TYPES: dict[FieldType, TDataType] = {
@@ -69,6 +70,7 @@ def build_source(
     open_dataset: OpenDataset,
     changes: Changes,
     fan_out: FanOut,
+    watermark: Watermark,
     start: int | None = None,
     window: Window | None = None,
 ) -> DltSource:
@@ -81,6 +83,7 @@ def build_source(
         open_dataset: Opens the warehouse's dataset, from which stored rows are read.
         changes: Counts the rows of this load that are new or changed.
         fan_out: Keeps count of the parents that a child asks for.
+        watermark: Notes what had been loaded before.
         start: First moment to load for an incremental resource, in epoch milliseconds; None
             loads from the beginning.
         window: What to load again; None loads what is new.
@@ -115,6 +118,8 @@ def build_source(
     if parent:
         note = keep_place if window is None else keep_coverage
         steps = [fan_out.count, note(name, fan_out), *steps]
+    if window is None:
+        steps = [watermark.note, *steps]
     cursor = cursor_field(resource)
     steps.append(changes.drop_unchanged if cursor else changes.count)
     # dlt neither uses nor moves its cursor in a window.
@@ -196,6 +201,9 @@ def declared_columns(config: ApiConfig, resource: ResourceConfig) -> dict[str, T
     }
     # Of several rows of one key dlt keeps the first in this order (dlt, "Merge loading").
     columns[VERSION] = {"name": VERSION, "data_type": "bigint", "dedup_sort": "desc"}
+    for name, description in column_descriptions(config, resource).items():
+        if name in columns:
+            columns[name]["description"] = description
     return columns
 
 

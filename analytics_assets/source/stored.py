@@ -1,9 +1,8 @@
-"""What a load reads back from the warehouse: its parent's rows, and the rows it need not repeat."""
+"""What a load reads back from the warehouse: its parent's rows, and what it has stored itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 from typing import Any
 
 import dlt
@@ -11,22 +10,18 @@ import sqlglot.expressions as sge
 from dlt.common.data_types.typing import TDataType
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.extract import DltResource
-from dlt.sources.rest_api.typing import IncrementalConfig
 
 from analytics_assets.configuration import ApiConfig
 from analytics_assets.configuration.lineage import (
     cursor_field,
-    endpoint_of,
     is_listed_in_full,
-    key_columns,
     parent_fields,
     resource_named,
 )
-from analytics_assets.source.columns import LOAD_ID, ROW_DIGEST, VERSION
+from analytics_assets.source.columns import LOAD_ID, ROW_DIGEST
 from analytics_assets.source.errors import WarehouseError
 from analytics_assets.source.fan_out import PARENTS_PER_LOAD, FanOut
 from analytics_assets.source.records import Page
-from analytics_assets.source.values import Record
 from analytics_assets.source.window import Window
 
 OpenDataset = Callable[[str], dlt.Dataset]
@@ -88,15 +83,16 @@ def parent_rows(
                 table = table.where(_was_not_asked_for(child))
             else:
                 cursor = cursor_field(resource_named(config, parent))
-                table = table.where(_lies_in(window, cursor))
+                table = table.where(lies_in(window, cursor))
                 table = table.where(_is_after(fan_out.place or BEGINNING))
                 fan_out.covered = _loads_within(dataset, parent, cursor, window, _place(child)[0])
             in_order = table.order_by(LOAD_ID).order_by(ROW_DIGEST)
             found = in_order.limit(PARENTS_PER_LOAD).fetchall()
             pending = _count(dataset, table)
             fan_out.place = found[-1][-2:] if found else None
-        fan_out.begin(len(found), pending, was_served=_has_rows(open_dataset(child), child))
-        yield [dict(zip(fields, row, strict=False)) for row in found]
+        page = [dict(zip(fields, row, strict=False)) for row in found]
+        fan_out.begin(page, pending, was_served=_has_rows(open_dataset(child), child))
+        yield page
 
     return rows
 
@@ -133,7 +129,8 @@ def keep_coverage(child: str, fan_out: FanOut) -> Callable[[Page], Page]:
     return note
 
 
-def _lies_in(window: Window, cursor: str) -> sge.Condition:
+def lies_in(window: Window, cursor: str) -> sge.Condition:
+    """The condition for rows whose cursor lies in a window."""
     column = sge.column(cursor, quoted=True)
     return sge.and_(column >= window.start, column < window.end)
 
@@ -190,6 +187,12 @@ def _has_rows(dataset: dlt.Dataset, name: str) -> bool:
     return name in dataset.schema.tables and bool(dataset.table(name).limit(1).fetchall())
 
 
+def count_stored(open_dataset: OpenDataset, name: str) -> int:
+    """The rows stored of a resource; none where it was never loaded."""
+    dataset = open_dataset(name)
+    return _count(dataset, dataset.table(name)) if name in dataset.schema.tables else 0
+
+
 def latest_listing(dataset: dlt.Dataset, name: str) -> str:
     """The load that listed a resource last.
 
@@ -217,86 +220,3 @@ def stored_columns(open_dataset: OpenDataset, name: str) -> dict[str, TDataType]
         for column, description in columns.items()
         if (data_type := description.get("data_type"))
     }
-
-
-class Changes:
-    """Tells the rows of a load that are new or changed from those the warehouse holds as they are.
-
-    Attributes:
-        changed: New and changed rows seen so far.
-    """
-
-    def __init__(
-        self, config: ApiConfig, name: str, open_dataset: OpenDataset, window: Window | None
-    ) -> None:
-        self.changed = 0
-        self._window = window
-        self._config = config
-        self._name = name
-        self._open_dataset = open_dataset
-        self._key = key_columns(config, resource_named(config, name))
-        self._loaded: set[tuple[Any, ...]] = set()
-        self._unchanged: dict[tuple[Any, ...], int] = {}
-
-    def count(self, page: Page) -> Page:
-        """A step that counts what is new or changed, and keeps every row."""
-        self.changed += len(self._changed(page))
-        return page
-
-    def drop_unchanged(self, page: Page) -> Page:
-        """A step that keeps what is new or changed.
-
-        A look-back would otherwise load its rows again at each run, and every child of them would
-        be asked for again.
-        """
-        kept = [record for record in page if self._is_to_be_loaded(record)]
-        self.changed += len(kept)
-        return kept
-
-    def _is_to_be_loaded(self, record: Record) -> bool:
-        """Whether a row is new or changed, or decides which version of its key is the newest.
-
-        A list may hold two versions of a row: the stored one is not to be dropped if the other one
-        is loaded, nor the other one loaded if the stored one, read too, is newer.
-        """
-        key = tuple(record[column] for column in self._key)
-        if record[ROW_DIGEST] not in self._stored_digests:
-            if record[VERSION] < self._unchanged.get(key, 0):
-                return False
-            self._loaded.add(key)
-        elif key not in self._loaded:
-            self._unchanged[key] = record[VERSION]
-        return key in self._loaded
-
-    def _changed(self, page: Page) -> Page:
-        return [record for record in page if record[ROW_DIGEST] not in self._stored_digests]
-
-    @cached_property
-    def _stored_digests(self) -> set[str]:
-        """Digests of the stored rows that this load may bring again."""
-        dataset = self._open_dataset(self._name)
-        if self._name not in dataset.schema.tables:
-            return set()
-        table = dataset.table(self._name)
-        incremental = endpoint_of(resource_named(self._config, self._name)).get("incremental")
-        if incremental:
-            cursor = incremental["cursor_path"]
-            has_none = sge.column(cursor, quoted=True).is_(sge.null())
-            table = table.where(sge.or_(self._is_asked_for(incremental), has_none))
-        elif not is_listed_in_full(self._config, self._name):
-            # A child of new and changed parents: what it asks for was not asked for before.
-            return set()
-        return {row[0] for row in table.select(ROW_DIGEST).fetchall()}
-
-    def _is_asked_for(self, incremental: IncrementalConfig) -> sge.Condition:
-        """The condition for stored rows that this load asks for again.
-
-        By the cursor it began with: dlt moves it behind this step. A window may have stored newer
-        rows than that.
-        """
-        cursor = incremental["cursor_path"]
-        if self._window:
-            return _lies_in(self._window, cursor)
-        cursors = dlt.current.resource_state(self._name)["incremental"]
-        began: int = cursors[cursor]["last_value"] or 0
-        return sge.column(cursor, quoted=True) >= began - int(incremental.get("lag") or 0)

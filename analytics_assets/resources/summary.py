@@ -1,0 +1,106 @@
+"""What a run has done, in a table and a sentence for each trouble: read from its events."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckSeverity,
+    AssetMaterialization,
+    DagsterEvent,
+    DagsterEventType,
+    DagsterInstance,
+)
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+NUMBERS = {
+    "rows": "dagster/row_count",
+    "new": "rows_new",
+    "changed": "rows_changed",
+    "requests": "requests",
+    "waited": "seconds_waited",
+    "seconds": "seconds",
+}
+"""The columns of the table, and the metadata of a materialization that fill them."""
+
+EVENTS = {
+    DagsterEventType.ASSET_MATERIALIZATION,
+    DagsterEventType.ASSET_CHECK_EVALUATION,
+    DagsterEventType.STEP_FAILURE,
+    DagsterEventType.STEP_SKIPPED,
+}
+
+
+def summarize(instance: DagsterInstance, run_id: str) -> Iterator[RenderableType]:
+    """The end of a run as a person reads it: what was loaded, and what was not and why.
+
+    Args:
+        instance: Where the run's events are.
+        run_id: The run, whose steps have ended.
+
+    Yields:
+        A table with a line for each asset, then a line for each step that failed or was skipped,
+        and for each check that failed.
+    """
+    logs = instance.all_logs(run_id, of_type=EVENTS)
+    events = [entry.dagster_event for entry in logs if entry.dagster_event]
+    materializations = [
+        event.step_materialization_data.materialization
+        for event in events
+        if event.is_step_materialization
+    ]
+    checks = [
+        event.asset_check_evaluation_data
+        for event in events
+        if event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION
+    ]
+    if materializations:
+        yield _table(materializations, checks)
+    yield from (_failure(event) for event in events if event.is_step_failure)
+    yield from (
+        Text(f"{event.step_key} was skipped: what it needs had failed.", style="yellow")
+        for event in events
+        if event.is_step_skipped
+    )
+    yield from (_finding(check) for check in checks if not check.passed)
+
+
+def _table(
+    materializations: Sequence[AssetMaterialization], checks: Sequence[AssetCheckEvaluation]
+) -> Table:
+    table = Table("asset", box=None, pad_edge=False, header_style="bold")
+    for heading in NUMBERS:
+        table.add_column(heading, justify="right")
+    table.add_column("checks")
+    outcomes: defaultdict[str, list[bool]] = defaultdict(list)
+    for check in checks:
+        outcomes[check.asset_key.path[-1]].append(check.passed)
+    for materialization in materializations:
+        name = materialization.asset_key.path[-1]
+        values = (materialization.metadata.get(key) for key in NUMBERS.values())
+        passed = outcomes[name]
+        table.add_row(
+            name,
+            *(str(value.value) if value else "" for value in values),
+            f"{sum(passed)} of {len(passed)} passed" if passed else "",
+        )
+    return table
+
+
+def _failure(event: DagsterEvent) -> Text:
+    data = event.step_failure_data
+    said = data.user_failure_data.description if data.user_failure_data else None
+    if said is None:
+        said = data.error.message.strip() if data.error else "no reason was given"
+    return Text(f"{event.step_key} failed: {said}", style="bold red")
+
+
+def _finding(check: AssetCheckEvaluation) -> Text:
+    is_warning = check.severity is AssetCheckSeverity.WARN
+    return Text(
+        f"{check.asset_key.path[-1]}: {'warning' if is_warning else 'failed check'} of "
+        f"{check.check_name}: {check.description or 'see the UI'}",
+        style="yellow" if is_warning else "bold red",
+    )

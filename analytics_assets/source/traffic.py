@@ -1,0 +1,50 @@
+"""What a load sent and received."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from weakref import WeakKeyDictionary
+
+from requests import PreparedRequest
+
+from analytics_assets.source.telling import Tell
+
+
+class Traffic:
+    """Counts the requests of one load, from all its threads.
+
+    Attributes:
+        requests: Attempts to send a request.
+        retries: Those among them that were not the first of their request.
+        bytes_received: Bytes of the answers' bodies, as they came over the line.
+        by_second: The requests that were sent in each second, an epoch.
+        tell: Receives a sentence on requests that have to be sent again.
+    """
+
+    def __init__(self, tell: Tell) -> None:
+        """Begins with none."""
+        self.tell = tell
+        self.requests = 0
+        self.retries = 0
+        self.bytes_received = 0
+        self.by_second: Counter[int] = Counter()
+        # A retry sends the same object again.
+        self._attempts: WeakKeyDictionary[PreparedRequest, int] = WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    def count_attempt(self, request: PreparedRequest) -> int:
+        """Counts one attempt to send a request, and returns which one of that request it is."""
+        with self._lock:
+            attempt = self._attempts.get(request, 0) + 1
+            self._attempts[request] = attempt
+            self.requests += 1
+            self.retries += attempt > 1
+            self.by_second[int(time.time())] += 1
+        return attempt
+
+    def count_bytes(self, received: int) -> None:
+        """Counts the bytes of one answer."""
+        with self._lock:
+            self.bytes_received += received
