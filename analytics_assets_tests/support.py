@@ -34,6 +34,7 @@ from analytics_assets.assets.keys import asset_key
 from analytics_assets.checks import build_checks
 from analytics_assets.configuration import ANALYTICS, ApiConfig
 from analytics_assets.resources import AnalyticsApi, Console, Warehouse
+from analytics_assets.source.errors import sentence_of
 from analytics_assets_tests.demo_api.server import LISTS, DemoServer, moments
 from analytics_assets_tests.demo_api.server import PARENTS as LIST_PARENTS
 
@@ -267,10 +268,10 @@ def failures(result: ExecuteInProcessResult) -> dict[str, str]:
 
 
 def sentence(project: Project, name: str, run_config: Mapping[str, Any] | None = None) -> str:
-    """The sentence with which an asset fails, without the class of the error."""
+    """The sentence with which an asset fails, without the class of the error and its cause."""
     result = project.load(name, run_config=run_config)
     assert not result.success
-    return failures(result)[name].partition("Failure: ")[2].strip()
+    return sentence_of(failures(result)[name].partition("Failure: ")[2]).strip()
 
 
 def metadata(result: ExecuteInProcessResult, name: str) -> dict[str, Any]:

@@ -21,6 +21,9 @@ from analytics_assets.configuration import ApiConfig
 from analytics_assets.configuration.lineage import reloadable_resources
 from analytics_assets.resources import AnalyticsApi, Console, Warehouse
 
+POOL = "analytics_api"
+"""The pool of all that ask the API: `dagster.yaml` limits how many do at a time."""
+
 
 def build_assets(config: ApiConfig) -> list[AssetsDefinition]:
     """The assets of all resources, in the order of the configuration."""
@@ -35,6 +38,7 @@ def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
         # A load makes its own pipeline: one made here would create a directory at import.
         dlt_pipeline=None,  # type: ignore[arg-type]
         dagster_dlt_translator=translator,
+        pool=POOL,
     )
 
     def load(

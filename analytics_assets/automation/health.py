@@ -23,6 +23,7 @@ from dagster._core.storage.asset_check_execution_record import (
 from dagster._core.storage.event_log.base import AssetEntry
 
 from analytics_assets.automation.incidents import Problem, States
+from analytics_assets.source.errors import sentence_of
 
 TIME_TO_RECOVER = timedelta(minutes=3)
 """How long an asset may be stale before that is a problem: it is loaded by itself meanwhile."""
@@ -92,8 +93,8 @@ def _reason(instance: DagsterInstance, entry: AssetEntry) -> str:
     for event in events:
         if event.step_key == entry.asset_key.path[-1]:
             stated = event.step_failure_data.user_failure_data
-            sentence = stated.description if stated else None
-            return f"{asset} was not loaded: {sentence or 'its run says why.'}"
+            said = (stated.description if stated else None) or "its run says why."
+            return f"{asset} was not loaded: {sentence_of(said)}"
     begun = instance.all_logs(str(entry.last_run_id), of_type=DagsterEventType.STEP_START)
     if events and not any(event.step_key == entry.asset_key.path[-1] for event in begun):
         return f"{asset} was not loaded: what it is made from was not."

@@ -94,10 +94,10 @@ def _look(config: ApiConfig, name: str, api: AnalyticsApi, place: Place) -> Sens
     try:
         newest = ask_for_newest(config, name, api.client(retry, Traffic(silent), rate_limit))
     except Exception as error:
-        sentence = explain(error, name, retry)
-        if sentence is None:
+        explanation = explain(error, name, retry)
+        if explanation is None:
             raise
-        return _skip(_resumed(place, rate_limit), sentence)
+        return _skip(_resumed(place, rate_limit), explanation.sentence)
     place = _resumed(place, rate_limit)
     if newest is None or not newest.is_newer_than(place.newest):
         return _skip(place, f"No new record of {name}.")

@@ -39,7 +39,7 @@ class Console(ConfigurableResource):  # type: ignore[type-arg]  # it provides it
             console = RichConsole(
                 width=None if sys.stdout.isatty() else WIDEST_LINE, highlight=False
             )
-            for part in summarize(context.instance, context.run.run_id):
+            for part in summarize(context.instance, context.run):
                 console.print(part)
 
     @contextmanager

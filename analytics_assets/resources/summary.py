@@ -10,10 +10,13 @@ from dagster import (
     DagsterEvent,
     DagsterEventType,
     DagsterInstance,
+    DagsterRun,
 )
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from analytics_assets.source.errors import sentence_of
 
 NUMBERS = {
     "rows": "dagster/row_count",
@@ -29,22 +32,21 @@ EVENTS = {
     DagsterEventType.ASSET_MATERIALIZATION,
     DagsterEventType.ASSET_CHECK_EVALUATION,
     DagsterEventType.STEP_FAILURE,
-    DagsterEventType.STEP_SKIPPED,
 }
 
 
-def summarize(instance: DagsterInstance, run_id: str) -> Iterator[RenderableType]:
+def summarize(instance: DagsterInstance, run: DagsterRun) -> Iterator[RenderableType]:
     """The end of a run as a person reads it: what was loaded, and what was not and why.
 
     Args:
         instance: Where the run's events are.
-        run_id: The run, whose steps have ended.
+        run: The run, whose steps have ended.
 
     Yields:
-        A table with a line for each asset, then a line for each step that failed or was skipped,
-        and for each check that failed.
+        A table with a line for each asset, then a line for each step that failed, for each asset
+        that was not tried, and for each check that failed.
     """
-    logs = instance.all_logs(run_id, of_type=EVENTS)
+    logs = instance.all_logs(run.run_id, of_type=EVENTS)
     events = [entry.dagster_event for entry in logs if entry.dagster_event]
     materializations = [
         event.step_materialization_data.materialization
@@ -58,12 +60,13 @@ def summarize(instance: DagsterInstance, run_id: str) -> Iterator[RenderableType
     ]
     if materializations:
         yield _table(materializations, checks)
-    yield from (_failure(event) for event in events if event.is_step_failure)
-    yield from (
-        Text(f"{event.step_key} was skipped: what it needs had failed.", style="yellow")
-        for event in events
-        if event.is_step_skipped
-    )
+    failures = [event for event in events if event.is_step_failure]
+    yield from map(_failure, failures)
+    tried = {str(event.step_key) for event in failures}
+    tried |= {materialization.asset_key.path[-1] for materialization in materializations}
+    selected = {key.path[-1] for key in run.asset_selection or ()}
+    for name in sorted(selected - tried):
+        yield Text(f"{name} was not tried: what it needs had failed.", style="yellow")
     yield from (_finding(check) for check in checks if not check.passed)
 
 
@@ -91,10 +94,9 @@ def _table(
 
 def _failure(event: DagsterEvent) -> Text:
     data = event.step_failure_data
-    said = data.user_failure_data.description if data.user_failure_data else None
-    if said is None:
-        said = data.error.message.strip() if data.error else "no reason was given"
-    return Text(f"{event.step_key} failed: {said}", style="bold red")
+    stated = data.user_failure_data.description if data.user_failure_data else None
+    said = stated or (data.error.message.strip() if data.error else "no reason was given")
+    return Text(f"{event.step_key} failed: {sentence_of(said)}", style="bold red")
 
 
 def _finding(check: AssetCheckEvaluation) -> Text:

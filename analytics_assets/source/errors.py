@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 from requests import PreparedRequest, Request, exceptions
 
+CAUSE = "\n\nCause: "
+"""Stands between the sentence of a failure and what the library said."""
+
 
 class AnalyticsError(Exception):
     """What stopped a load, in one sentence."""
@@ -51,6 +54,11 @@ def deepest_os_error(error: BaseException | None) -> OSError | None:
             found = error
         error = error.__cause__ or error.__context__
     return found
+
+
+def sentence_of(description: str) -> str:
+    """The sentence that the description of a failure begins with."""
+    return description.partition(CAUSE)[0]
 
 
 def first_line(error: BaseException) -> str:

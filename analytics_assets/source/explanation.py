@@ -6,6 +6,7 @@ import errno
 import os
 import tempfile
 from ssl import SSLCertVerificationError
+from typing import NamedTuple
 
 from dlt.common.destination.exceptions import DestinationException
 from requests import Response
@@ -26,8 +27,20 @@ LONGEST_QUOTE = 200
 """Characters of the API's own words that a sentence repeats."""
 
 
-def explain(error: BaseException, name: str, retry: RetryPolicy) -> str | None:
-    """One sentence on why a resource was not loaded; None where nothing better can be said.
+class Explanation(NamedTuple):
+    """Why a resource was not loaded.
+
+    Attributes:
+        sentence: What happened, where, and what to do.
+        cause: The error that the sentence is about, below those of the libraries that passed it on.
+    """
+
+    sentence: str
+    cause: BaseException
+
+
+def explain(error: BaseException, name: str, retry: RetryPolicy) -> Explanation | None:
+    """Explains why a resource was not loaded; None where nothing better can be said.
 
     Args:
         error: What a load raised, a stack of library errors as a rule.
@@ -37,19 +50,26 @@ def explain(error: BaseException, name: str, retry: RetryPolicy) -> str | None:
     causes = _causes(error)
     for cause in causes:
         if any(words in str(cause) for words in DISK_IS_FULL):
-            return _explain_full_disk(cause, name)
+            return Explanation(_explain_full_disk(cause, name), cause)
     for cause in causes:
         if isinstance(cause, AnalyticsError):
-            return str(cause)
+            return Explanation(str(cause), cause)
     for cause in causes:
-        if isinstance(cause, SSLCertVerificationError):
-            return _explain_certificate(cause)
-        if isinstance(cause, HTTPError) and cause.response is not None:
-            return _explain_status(cause, name, retry)
-        if isinstance(cause, RequestException):
-            return _explain_no_answer(cause, retry)
-        if isinstance(cause, DestinationException):
-            return f"The warehouse did not take the rows of {name}: {first_line(cause)}"
+        sentence = _explain_library(cause, name, retry)
+        if sentence:
+            return Explanation(sentence, cause)
+    return None
+
+
+def _explain_library(error: BaseException, name: str, retry: RetryPolicy) -> str | None:
+    if isinstance(error, SSLCertVerificationError):
+        return _explain_certificate(error)
+    if isinstance(error, HTTPError) and error.response is not None:
+        return _explain_status(error, name, retry)
+    if isinstance(error, RequestException):
+        return _explain_no_answer(error, retry)
+    if isinstance(error, DestinationException):
+        return f"The warehouse did not take the rows of {name}: {first_line(error)}"
     return None
 
 
