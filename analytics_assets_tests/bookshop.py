@@ -1,6 +1,6 @@
 """Another REST API than the project's own, and the configuration that loads it.
 
-A bookshop that pages in three ways, numbers its authors, calls a book by its ISBN, and writes some
+A bookshop that pages in four ways, numbers its authors, calls a book by its ISBN, and writes most
 times as ISO text. The configuration is all that was written to load it.
 """
 
@@ -11,11 +11,12 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from analytics_assets.configuration import ApiConfig, Cadence
+from analytics_assets.configuration import ApiConfig, Cadence, iso_time
 
 Row = dict[str, Any]
 
@@ -112,6 +113,31 @@ BOOKSHOP: ApiConfig = {
                 "total": "float",
             },
         },
+        {
+            "name": "reviews",
+            "description": "What readers say, asked for by an ISO time.",
+            "cadence": TEN_MINUTELY,
+            "endpoint": {
+                "path": "/api/reviews",
+                "data_selector": "result.rows",
+                "paginator": {"type": "offset", "limit": 5, "total_path": "result.count"},
+                "incremental": {
+                    "cursor_path": "writtenAt",
+                    "start_param": "since",
+                    "convert": iso_time,
+                    "allow_external_schedulers": False,
+                },
+            },
+            "filled_from": {"writtenAt": ["written"]},
+            "times": ["writtenAt"],
+            "fields": {
+                "id": "number",
+                "written": "string",
+                "writtenAt": "number",
+                "stars": "number",
+                "text": "string",
+            },
+        },
     ],
 }
 
@@ -123,6 +149,8 @@ class Bookshop:
         authors: The authors, by id.
         books: The books of each author, by ISBN.
         orders: The orders, by number.
+        reviews: The reviews, oldest first.
+        repeats: Orders that the list holds once more, as they were, behind all others.
         asked: How often each path was asked.
         url: Where it answers while it is open.
     """
@@ -134,8 +162,12 @@ class Bookshop:
             for author in self.authors
         }
         self.orders: dict[str, Row] = {}
+        self.repeats: list[Row] = []
         for _ in range(25):
             self.add_order()
+        self.reviews: list[Row] = []
+        for _ in range(12):
+            self.add_review()
         self.asked: Counter[str] = Counter()
         self.url = ""
 
@@ -161,6 +193,13 @@ class Bookshop:
         place = len(self.books[author])
         self.books[author][_isbn(author, place)] = _book(author, place)
 
+    def add_review(self) -> None:
+        """Prints what a reader says, later than all others."""
+        number = len(self.reviews) + 1
+        written = iso_time(OPENED + number * MINUTE)
+        row = {"id": number, "written": written, "stars": number % 6, "text": "Read on."}
+        self.reviews.append(row)
+
     def answer(self, path: str, query: dict[str, str]) -> Row | None:
         """The body of an answer; None of a path that the shop does not serve."""
         self.asked[path] += 1
@@ -171,6 +210,8 @@ class Bookshop:
                 return self._books_page(path, int(author), int(query.get("page", 1)))
             case ["api", "orders"]:
                 return self._orders_page(query)
+            case ["api", "reviews"]:
+                return self._reviews_page(query)
             case _:
                 return None
 
@@ -194,10 +235,18 @@ class Bookshop:
         before = int(query.get("updated_before", 2**63))
         rows = [row for row in self.orders.values() if after <= row["updated_ms"] < before]
         rows.sort(key=lambda row: int(row["updated_ms"]), reverse=query.get("sort") == "newest")
+        rows += self.repeats
         start = int(query.get("cursor", "at-0").removeprefix("at-"))
         end = start + int(query["size"])
         following = f"at-{end}" if end < len(rows) else None
         return {"data": rows[start:end], "meta": {"next_cursor": following}}
+
+    def _reviews_page(self, query: dict[str, str]) -> Row:
+        since = _moment(query.get("since", "2000-01-01T00:00:00.000Z"))
+        rows = [row for row in self.reviews if _moment(row["written"]) >= since]
+        start = int(query["offset"])
+        page = rows[start : start + int(query["limit"])]
+        return {"result": {"rows": page, "count": len(rows)}}
 
 
 @contextmanager
@@ -240,6 +289,10 @@ def open_bookshop() -> Iterator[Bookshop]:
 
 def _author(number: int) -> Row:
     return {"id": number, "name": f"Author {number}", "born": f"19{50 + number}-02-03"}
+
+
+def _moment(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _isbn(author: int, place: int) -> str:

@@ -26,7 +26,8 @@ def endpoint_faults(config: ApiConfig, resource: ResourceConfig) -> Iterator[str
     if incremental and resource["fields"].get(incremental.get("cursor_path", "")) != "number":
         yield (
             f"{label}: `endpoint.incremental.cursor_path` is not one of its `fields` of the type "
-            "`number`: only epochs in milliseconds can be compared"
+            "`number`: only epochs in milliseconds can be compared. Where the API has ISO times, "
+            "declare a field `filled_from` them, and `iso_time` as `endpoint.incremental.convert`"
         )
     if "newest_params" in resource and not incremental:
         yield f"{label}: `newest_params` stands without `endpoint.incremental`, which tells the age"
