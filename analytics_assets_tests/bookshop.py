@@ -150,7 +150,6 @@ class Bookshop:
         books: The books of each author, by ISBN.
         orders: The orders, by number.
         reviews: The reviews, oldest first.
-        repeats: Orders that the list holds once more, as they were, behind all others.
         asked: How often each path was asked.
         url: Where it answers while it is open.
     """
@@ -162,7 +161,6 @@ class Bookshop:
             for author in self.authors
         }
         self.orders: dict[str, Row] = {}
-        self.repeats: list[Row] = []
         for _ in range(25):
             self.add_order()
         self.reviews: list[Row] = []
@@ -235,7 +233,6 @@ class Bookshop:
         before = int(query.get("updated_before", 2**63))
         rows = [row for row in self.orders.values() if after <= row["updated_ms"] < before]
         rows.sort(key=lambda row: int(row["updated_ms"]), reverse=query.get("sort") == "newest")
-        rows += self.repeats
         start = int(query.get("cursor", "at-0").removeprefix("at-"))
         end = start + int(query["size"])
         following = f"at-{end}" if end < len(rows) else None

@@ -137,17 +137,6 @@ def test_its_newest_order_is_asked_for_alone(shop: Bookshop) -> None:
     assert shop.asked == {"/api/orders": 1}
 
 
-def test_of_two_versions_of_a_row_the_one_with_the_later_cursor_stays(
-    shop: Bookshop, shop_project: Project
-) -> None:
-    """A list that moves while it is read may show a row once more, as it was before."""
-    shop.repeats = [dict(shop.orders["B-0000"])]
-    shop.pay("B-0000")
-    shop_project.load_all("orders")
-    stored = shop_project.query("select paid from analytics.orders where order_no = 'B-0000'")
-    assert stored == [{"paid": True}]
-
-
 def authors(config: Any) -> Any:
     return config["resources"][0]
 

@@ -12,8 +12,8 @@ ROW_DIGEST = "_dlt_id"
 """dlt's row id. Here it is a digest of the row's content, so that equal rows have equal ids and
 an unchanged row can be told from a changed one (dlt keeps a row id that a row brings along)."""
 VERSION = "_version"
-"""Tells the newest of several rows of one key, which alone is kept: `updatedAt`, without it the
-cursor of an incremental resource, then the order in which the rows were read."""
+"""Tells the newest of several rows of one key, which alone is kept: `updatedAt`, then the order in
+which the rows were read."""
 
 
 class ColumnNames:

@@ -78,7 +78,7 @@ def neutralize(
                 record[ROW_DIGEST] = get_row_hash(record)
                 twins[digest] += 1
             _check_key(record, key, resource)
-            record[VERSION] = _version(record, cursor, next(order))
+            record[VERSION] = _version(record, next(order))
         return page
 
     return to_records
@@ -103,8 +103,8 @@ def _check_key(record: Mapping[str, Any], key: list[str], resource: ResourceConf
             )
 
 
-def _version(record: Mapping[str, Any], cursor: str, order: int) -> int:
-    updated = _as_epoch(record.get(UPDATED_AT)) or record.get(cursor) or 0
+def _version(record: Mapping[str, Any], order: int) -> int:
+    updated = _as_epoch(record.get(UPDATED_AT)) or 0
     return (updated * ROWS_A_MILLISECOND if 0 < updated < LATEST_UPDATE else 0) + order
 
 
