@@ -1,6 +1,7 @@
 """What is loaded, as data: the API, its resources, and the checks a configuration must pass."""
 
 from analytics_assets.configuration.analytics import ANALYTICS, PLACEHOLDER_URL
+from analytics_assets.configuration.conversions import iso_time
 from analytics_assets.configuration.types import (
     ApiConfig,
     BareList,
@@ -23,5 +24,6 @@ __all__ = [
     "Durations",
     "FieldType",
     "ResourceConfig",
+    "iso_time",
     "validate",
 ]

@@ -25,6 +25,14 @@ def endpoint_of(resource: ResourceConfig) -> Endpoint:
     return cast(Endpoint, resource["endpoint"])
 
 
+def complete_endpoint(config: ApiConfig, resource: ResourceConfig) -> Endpoint:
+    """The endpoint of a resource with what the defaults add to it, as dlt merges the two."""
+    default = cast(Endpoint, config.get("resource_defaults", {}).get("endpoint") or {})
+    own = endpoint_of(resource)
+    params = {**(default.get("params") or {}), **(own.get("params") or {})}
+    return {**default, **own, "params": params}
+
+
 def parent_fields(resource: ResourceConfig) -> list[ParentField]:
     """The parent's fields a resource asks with, in the order of their placeholders.
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import graphlib
 import re
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date
+from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from dlt.common.exceptions import DictValidationException
 from dlt.common.validation import validate_dict
 from dlt.sources.rest_api.typing import Endpoint
 
+from analytics_assets.configuration.endpoint_validation import endpoint_faults
 from analytics_assets.configuration.lineage import (
-    endpoint_of,
     inherited_columns,
     key_columns,
     parent_fields,
@@ -23,6 +25,11 @@ from analytics_assets.configuration.types import ApiConfig, ResourceConfig
 
 FIXED_WORDS: dict[str, Any] = {"selected": True, "write_disposition": "merge", "table_name": None}
 """Words of dlt that the project sets itself."""
+SHARED_WORDS = {"primary_key", "write_disposition", "endpoint"}
+"""What `resource_defaults` may hold: what else a resource is, is read off the resource itself."""
+SHARED_ENDPOINT_WORDS = {"data_selector", "headers", "paginator", "params"}
+BEARER = ("bearer", {"type": "bearer"})
+"""The one way to authenticate, with the token of the settings."""
 
 
 class ConfigurationError(ValueError):
@@ -40,14 +47,10 @@ def _faults(config: ApiConfig) -> Iterator[str]:
     if not config.get("resources"):
         yield "`resources` is missing"
         return
-    if not re.fullmatch(r"\d{4}-\d{2}-01", str(config.get("history_start"))):
-        yield "`history_start` is to be the first day of a month, like 2016-01-01"
-    for owner in config.get("owners", []):
-        if not re.fullmatch(r"team:\w+|[^@\s]+@[^@\s]+\.\w+", owner):
-            yield f"`owners` names `{owner}`: write an address of mail, or a team like `team:data`"
-    # Nothing more can be said of a resource that lacks its keys.
-    yield from (faults := [f for resource in config["resources"] for f in _shape_faults(resource)])
-    if faults:
+    # Nothing more can be said of what lacks its keys.
+    yield from (faults := [*_api_faults(config), *_default_faults(config)])
+    yield from (found := [f for resource in config["resources"] for f in _shape_faults(resource)])
+    if faults or found:
         return
     for name, count in Counter(resource["name"] for resource in config["resources"]).items():
         if count > 1:
@@ -67,30 +70,85 @@ def _faults(config: ApiConfig) -> Iterator[str]:
         yield f"resource `{cycle[0]}`: `endpoint.path` depends on itself: {' <- '.join(cycle)}"
 
 
+def _api_faults(config: ApiConfig) -> Iterator[str]:
+    for word in [word for word in config if word not in ApiConfig.__annotations__]:
+        yield f"`{word}` is none of {', '.join(ApiConfig.__annotations__)}"
+    if not _is_first_of_a_month(str(config.get("history_start"))):
+        yield "`history_start` is to be the first day of a month, like 2016-01-01"
+    if not _is_cron(str(config.get("retry_stale"))):
+        yield "`retry_stale` is to be a cron schedule of five fields, like */15 * * * *"
+    for owner in config.get("owners", []):
+        if not re.fullmatch(r"team:\w+|[^@\s]+@[^@\s]+\.\w+", owner):
+            yield f"`owners` names `{owner}`: write an address of mail, or a team like `team:data`"
+    client: Mapping[str, Any] = config.get("client") or {}
+    if client.get("auth", "bearer") not in BEARER:
+        yield "`client.auth` is to be {'type': 'bearer'}: the token is the setting ACCESS_TOKEN"
+    for word in sorted(client.keys() - {"base_url", "auth"}):
+        yield f"`client.{word}` is not read: write it into `resource_defaults.endpoint`"
+
+
+def _default_faults(config: ApiConfig) -> Iterator[str]:
+    label = "`resource_defaults`"
+    defaults = config.get("resource_defaults", {})
+    endpoint = cast(Endpoint, defaults.get("endpoint") or {})
+    yield from _fixed_word_faults(defaults, label)
+    yield from _typed_dict_faults(Endpoint, endpoint, f"{label}: `endpoint`", {"paginator"})
+    unshared = [word for word in defaults if word not in SHARED_WORDS]
+    unshared += [f"endpoint.{word}" for word in endpoint if word not in SHARED_ENDPOINT_WORDS]
+    for word in unshared:
+        yield f"{label}: `{word}` is to stand in each resource that it is meant for"
+
+
+def _fixed_word_faults(resource: Mapping[str, Any], label: str) -> Iterator[str]:
+    for word, fixed in FIXED_WORDS.items():
+        if resource.get(word, fixed) != fixed:
+            yield f"{label}: `{word}` is to be left out: assets are all selected and merged by key"
+
+
+def _is_first_of_a_month(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).day == 1
+    except ValueError:
+        return False
+
+
+def _is_cron(text: str) -> bool:
+    """Whether a text has the form of a cron schedule; Dagster itself checks the fields."""
+    return bool(re.fullmatch(r"@[a-z]+|\S+( \S+){4}", text))
+
+
+def _is_timezone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        return False
+    return True
+
+
 def _shape_faults(resource: ResourceConfig) -> Iterator[str]:
     label = f"resource `{resource.get('name', 'without a name')}`"
     # The endpoint by itself: as one alternative of a union its fault would not be named.
     yield from _typed_dict_faults(ResourceConfig, resource, label)
     endpoint = resource.get("endpoint")
     if isinstance(endpoint, dict):
-        yield from _typed_dict_faults(Endpoint, endpoint, f"{label}: `endpoint`")
+        yield from _typed_dict_faults(Endpoint, endpoint, f"{label}: `endpoint`", {"paginator"})
     if not isinstance(endpoint, dict) or not endpoint.get("path"):
         yield f"{label}: `endpoint.path` is missing"
         return
-    if not re.fullmatch(r"[A-Za-z]\w*", str(resource.get("name")), re.ASCII):
+    if not re.fullmatch(r"[A-Za-z]\w*", str(resource.get("name", "")), re.ASCII):
         yield f"{label}: `name` is to be a letter, then letters, digits and underscores"
-    for word, fixed in FIXED_WORDS.items():
-        if dict(resource).get(word, fixed) != fixed:
-            yield f"{label}: `{word}` is to be left out: assets are all selected and merged by key"
+    yield from _fixed_word_faults(resource, label)
     try:
         parent_fields(resource)
     except ValueError:
         yield f"{label}: `endpoint` has a placeholder that is not like {{resources.projects.id}}"
 
 
-def _typed_dict_faults(shape: Any, value: Any, label: str) -> Iterator[str]:
+def _typed_dict_faults(
+    shape: Any, value: Any, label: str, leave_out: Collection[str] = ("endpoint",)
+) -> Iterator[str]:
     try:
-        validate_dict(shape, value, path=".", filter_f=lambda key: key != "endpoint")
+        validate_dict(shape, value, path=".", filter_f=lambda key: key not in leave_out)
     except DictValidationException as error:
         yield f"{label}: {str(error).removeprefix('Path `.`: ')}"
 
@@ -134,7 +192,10 @@ def _column_faults(config: ApiConfig, resource: ResourceConfig) -> Iterator[str]
     for field, count in Counter(map(str.casefold, resource["fields"])).items():
         if count > 1:
             yield f"{label}: `fields` names `{field}` {count} times, for a warehouse ignores case"
-    yield from _endpoint_faults(resource)
+    yield from endpoint_faults(config, resource)
+    for path in resource.get("withheld", []):
+        if path in key:
+            yield f"{label}: `withheld` names `{path}`, which its `primary_key` needs"
     for field in resource.get("times", []):
         if resource["fields"].get(field) != "number":
             yield f"{label}: `times` names `{field}`, which is no field of the type `number`"
@@ -161,6 +222,10 @@ def _cadence_faults(config: ApiConfig, resource: ResourceConfig) -> Iterator[str
     # A minute is the least that Dagster's freshness policies take.
     if not 1 <= cadence["warn_after"] < cadence["fail_after"]:
         yield f"{label}.warn_after` is to be 1 minute or more, and less than `fail_after`"
+    if not _is_cron(cadence["cron"]):
+        yield f"{label}.cron` is to be a cron schedule of five fields, like */15 * * * *"
+    if not _is_timezone(cadence["timezone"]):
+        yield f"{label}.timezone` is to be an IANA name, like Europe/London"
     if not re.fullmatch(r"[A-Za-z]\w*", cadence["name"], re.ASCII):
         yield f"{label}.name` is to be a letter, then letters, digits and underscores"
     if any(
@@ -168,25 +233,3 @@ def _cadence_faults(config: ApiConfig, resource: ResourceConfig) -> Iterator[str
         for other in config["resources"]
     ):
         yield f"{label}.name` is that of another cadence, too"
-
-
-def _endpoint_faults(resource: ResourceConfig) -> Iterator[str]:
-    label = f"resource `{resource['name']}`"
-    endpoint = endpoint_of(resource)
-    params = endpoint.get("params") or {}
-    incremental = endpoint.get("incremental")
-    if incremental and parent_name(resource):
-        yield f"{label}: `endpoint.incremental` stands on a child, whose parents would share it"
-    if incremental and resource["fields"].get(incremental["cursor_path"]) != "number":
-        yield (
-            f"{label}: `endpoint.incremental.cursor_path` is not one of its `fields` of the type "
-            "`number`: only epochs in milliseconds can be compared"
-        )
-    if "newest_params" in resource and not incremental:
-        yield f"{label}: `newest_params` stands without `endpoint.incremental`, which tells the age"
-    if "bare_list" in resource and resource["bare_list"]["limit_param"] not in params:
-        limit = resource["bare_list"]["limit_param"]
-        yield f"{label}: `endpoint.params.{limit}` is missing: it tells `bare_list` a full page"
-    for param, value in params.items():
-        if isinstance(value, dict) and value.get("type") == "incremental":
-            yield f"{label}: `endpoint.params.{param}` is incremental: use `endpoint.incremental`"

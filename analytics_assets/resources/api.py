@@ -11,6 +11,7 @@ from dlt.sources.rest_api.typing import ClientConfig
 from pydantic import Field, field_validator
 
 from analytics_assets.configuration import PLACEHOLDER_URL
+from analytics_assets.resources.dlt_settings import REQUESTS_AT_ONCE
 from analytics_assets.source.errors import SettingError
 from analytics_assets.source.http import RetryPolicy, open_session
 from analytics_assets.source.rate_limit import RateLimit
@@ -57,7 +58,9 @@ class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provid
         gt=0,
         description="Seconds to wait for a connection, and for the next byte.",
     )
-    connections: int = Field(default=20, ge=1, description="Connections kept open to the API.")
+    connections: int = Field(
+        default=REQUESTS_AT_ONCE, ge=1, description="Connections kept open to the API."
+    )
 
     @field_validator("base_url")
     @classmethod

@@ -17,6 +17,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from pydantic import Field
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
+from analytics_assets.resources.dlt_settings import set_dlt_defaults
 from analytics_assets.resources.duckdb_file import (
     delete_if_half_made,
     holder,
@@ -82,6 +83,7 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
             WarehouseError: If the destination cannot be opened, or not within `patience` seconds,
                 or if it holds a load from the future.
         """
+        set_dlt_defaults()
         waiting = Retrying(
             retry=retry_if_exception(is_held_elsewhere),
             wait=wait_fixed(0.5),

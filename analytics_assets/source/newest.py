@@ -10,8 +10,8 @@ from dlt.sources.rest_api.typing import ClientConfig
 
 from analytics_assets.configuration import ApiConfig
 from analytics_assets.configuration.lineage import (
+    complete_endpoint,
     cursor_field,
-    endpoint_of,
     key_columns,
     resource_named,
 )
@@ -53,7 +53,7 @@ def ask_for_newest(config: ApiConfig, name: str, client: ClientConfig) -> Newest
         Exception: What a load raises, and `explanation.explain` knows.
     """
     resource = resource_named(config, name)
-    endpoint = endpoint_of(resource)
+    endpoint = complete_endpoint(config, resource)
     rest = RESTClient(
         client["base_url"],
         auth=create_auth(client["auth"]),
@@ -62,8 +62,9 @@ def ask_for_newest(config: ApiConfig, name: str, client: ClientConfig) -> Newest
     pages = rest.paginate(
         str(endpoint["path"]),
         params={**(endpoint.get("params") or {}), **resource["newest_params"]},
+        headers=endpoint.get("headers"),
         paginator=checked_paginator(config, resource),
-        data_selector=endpoint["data_selector"],
+        data_selector=endpoint.get("data_selector"),
     )
     key = key_columns(config, resource)
     to_records = neutralize(resource, key, ColumnNames(resource["fields"], str), {})

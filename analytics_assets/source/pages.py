@@ -6,11 +6,16 @@ of 0 is the end, and a cursor that comes back is followed for ever.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from dlt.common import jsonpath
-from dlt.sources.helpers.rest_client.paginators import BasePaginator, JSONResponseCursorPaginator
+from dlt.sources.helpers.rest_client.paginators import (
+    BasePaginator,
+    JSONResponseCursorPaginator,
+    RangePaginator,
+)
 from requests import Request, Response
 
 from analytics_assets.source.errors import AnalyticsApiError, request_line
@@ -34,6 +39,7 @@ class CheckedPaginator(BasePaginator):
 
     - A body without the declared list is an error. A single record in its place is a page of one.
     - A request that was sent before in the same list is an error: the cursor did not advance.
+    - So is a numbered page with the rows of the one before: the API does not heed the number.
     """
 
     def __init__(
@@ -51,6 +57,7 @@ class CheckedPaginator(BasePaginator):
         self._selector = selector
         self._id_fields = id_fields
         self._asked: set[str] = set()
+        self._last_page = ""
 
     @property
     def has_next_page(self) -> bool:
@@ -67,7 +74,10 @@ class CheckedPaginator(BasePaginator):
         page = data if data is not None else []
         if self._selector is not None:
             self._check_body(response, page, self._selector)
-        self._paginator.update_state(response, page)
+        if isinstance(self._paginator, RangePaginator):
+            self._check_numbered_page(self._paginator, response, page)
+        else:
+            self._paginator.update_state(response, page)
 
     def update_request(self, request: Request) -> None:
         """Lets the paginator make the next request, then checks that it is another one."""
@@ -104,6 +114,28 @@ class CheckedPaginator(BasePaginator):
                 f"{request_line(response.request)} answered rows that are no objects in "
                 f"`{selector}`: choose another `data_selector` in the configuration."
             )
+
+    def _check_numbered_page(
+        self, paginator: RangePaginator, response: Response, page: Page
+    ) -> None:
+        request = request_line(response.request)
+        # As text, for the steps of the load change the rows in place.
+        before, self._last_page = self._last_page, json.dumps(page)
+        if page and self._last_page == before:
+            raise AnalyticsApiError(
+                f"{request} answered the same {len(page)} rows again: the API does not heed the "
+                f"parameter `{paginator.param_name or paginator.param_body_path}`, so the rest of "
+                "the list cannot be asked for. Correct `paginator` in the configuration."
+            )
+        try:
+            paginator.update_state(response, page)
+        except ValueError:
+            paths = [str(p) for p in (paginator.total_path, paginator.has_more_path) if p]
+            # Without dlt's error, which repeats the whole body.
+            raise AnalyticsApiError(
+                f"{request} answered {response.status_code} without `{'` or `'.join(paths)}`, by "
+                "which its list is to end. Correct `paginator` in the configuration."
+            ) from None
 
     def _is_record(self, value: Any) -> bool:
         is_error = isinstance(value, Mapping) and "error" in value

@@ -17,14 +17,15 @@ from dlt.extract import DltResource, DltSource
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from dlt.sources.rest_api import rest_api_source
 from dlt.sources.rest_api.config_setup import create_paginator
-from dlt.sources.rest_api.typing import ClientConfig, Endpoint, EndpointResource
+from dlt.sources.rest_api.typing import ClientConfig, EndpointResource
 from requests import Response
 
 from analytics_assets.configuration import ApiConfig, FieldType, ResourceConfig
 from analytics_assets.configuration.lineage import (
+    complete_endpoint,
     cursor_field,
     endpoint_of,
-    inherited_columns,
+    inherited_fields,
     is_listed_in_full,
     key_columns,
     parent_name,
@@ -36,7 +37,7 @@ from analytics_assets.source.cursor import CursorWithinNow
 from analytics_assets.source.fan_out import FanOut
 from analytics_assets.source.pages import CheckedPaginator, CursorPaginator
 from analytics_assets.source.paginators import BareListPaginator
-from analytics_assets.source.records import ID, neutralize
+from analytics_assets.source.records import neutralize
 from analytics_assets.source.stored import (
     OpenDataset,
     keep_coverage,
@@ -167,34 +168,39 @@ def _endpoint_resource(
         }
     elif incremental and start is not None:
         endpoint["incremental"] = {**incremental, "initial_value": start - 1}
-    # A child's requests are independent of each other; they run in dlt's extract workers.
-    return {**known, "endpoint": endpoint, "parallelized": parent_name(resource) is not None}
+    return {
+        **known,
+        "endpoint": endpoint,
+        # dlt's own default appends: each load would store all rows once more.
+        "write_disposition": "merge",
+        # A child's requests are independent of each other; they run in dlt's extract workers.
+        "parallelized": parent_name(resource) is not None,
+    }
 
 
-def checked_paginator(config: ApiConfig, resource: ResourceConfig) -> BasePaginator | None:
+def checked_paginator(config: ApiConfig, resource: ResourceConfig) -> BasePaginator:
     """The resource's paginator, or the default one, with its pages checked."""
-    default = cast(Endpoint, config.get("resource_defaults", {}).get("endpoint") or {})
-    declared: Any = endpoint_of(resource).get("paginator") or default.get("paginator")
-    paginator: BasePaginator | None
+    endpoint = complete_endpoint(config, resource)
+    declared: Any = endpoint.get("paginator")
     if "bare_list" in resource:
-        paginator = BareListPaginator(resource["bare_list"])
+        paginator: BasePaginator = BareListPaginator(resource["bare_list"])
     elif isinstance(declared, dict) and declared["type"] == "cursor":
         paginator = CursorPaginator(**{key: declared[key] for key in declared if key != "type"})
     else:
-        paginator = create_paginator(declared)
-    if paginator is None:
-        # The user leaves it to dlt to find the way on: there is nothing to hold it to.
-        return None
-    selector = endpoint_of(resource).get("data_selector") or default.get("data_selector")
-    id_fields = [*key_columns(config, resource), *resource.get("filled_from", {}).get(ID, [])]
+        # `validate` refuses those that are none.
+        paginator = cast(BasePaginator, create_paginator(declared))
+    selector = endpoint.get("data_selector")
+    key = key_columns(config, resource)
+    filled_from = resource.get("filled_from", {})
+    id_fields = [*key, *(source for column in key for source in filled_from.get(column, []))]
     return CheckedPaginator(paginator, str(selector) if selector else None, id_fields)
 
 
 def declared_columns(config: ApiConfig, resource: ResourceConfig) -> dict[str, TColumnSchema]:
     """The columns a resource has whatever its loads bring, as dlt describes them, by name."""
     key = key_columns(config, resource)
-    types: dict[str, TDataType] = dict.fromkeys(inherited_columns(resource), "text")
-    types |= {field: DATA_TYPES[word] for field, word in resource["fields"].items()}
+    words = {**_inherited_types(config, resource), **resource["fields"]}
+    types = {field: DATA_TYPES[word] for field, word in words.items()}
     columns: dict[str, TColumnSchema] = {
         name: {"name": name, "data_type": data_type, "nullable": name not in key}
         for name, data_type in types.items()
@@ -205,6 +211,14 @@ def declared_columns(config: ApiConfig, resource: ResourceConfig) -> dict[str, T
         if name in columns:
             columns[name]["description"] = description
     return columns
+
+
+def _inherited_types(config: ApiConfig, resource: ResourceConfig) -> dict[str, FieldType]:
+    """The columns that hold a parent's fields, of the parent's types: the two are compared."""
+    return {
+        column: resource_named(config, parent.resource)["fields"][parent.field]
+        for column, parent in inherited_fields(resource).items()
+    }
 
 
 def _table_marks(config: ApiConfig, resource: ResourceConfig) -> DltResource:

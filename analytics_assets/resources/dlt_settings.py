@@ -1,0 +1,29 @@
+"""dlt's settings where the user has none of their own, wherever Dagster is started."""
+
+import dlt
+from dlt.common.configuration.providers import CustomLoaderDocProvider
+from dlt.common.runtime.telemetry import stop_telemetry
+
+REQUESTS_AT_ONCE = 20
+"""Requests of one fan-out that are under way at once, and connections that are kept for them."""
+NAME = "analytics_assets"
+SETTINGS = {
+    # dlt reports usage to its makers unless told not to.
+    "runtime": {"dlthub_telemetry": False},
+    "extract": {"workers": REQUESTS_AT_ONCE},
+}
+
+
+def set_dlt_defaults() -> None:
+    """Gives dlt the settings of this project; environment variables and `.dlt/` come before them.
+
+    A file would hold them only for those who start Dagster beside it.
+    """
+    if any(provider.name == NAME for provider in dlt.config.config_providers):
+        return
+    dlt.config.register_provider(
+        CustomLoaderDocProvider(NAME, lambda: SETTINGS, supports_secrets=False)
+    )
+    # What dlt has read when it was imported is read again.
+    stop_telemetry()
+    dlt.current.run_context().initialize_runtime()
