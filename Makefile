@@ -17,7 +17,7 @@ PARALLEL := --numprocesses auto --dist worksteal
 export DAGSTER_DISABLE_TELEMETRY := yes
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-latest lint format dev bench constraints clean
+.PHONY: help demo test test-latest lint format dev bench constraints screenshots chromium clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,11 +31,11 @@ help: ## list the commands
 demo: .venv/installed ## load the demo API into DuckDB and show what was loaded
 	@$(BIN)/python -m analytics_assets.demo
 
-test: .venv/installed node_modules/emulate ## run the tests
+test: .venv/installed node_modules/emulate chromium ## run the tests
 	$(BIN)/python -m pytest $(PARALLEL)
 
 # The stack's newest releases, without the superseded dagster-embedded-elt, which pins older ones.
-test-latest: .venv-latest/installed node_modules/emulate ## run the tests on the newest dagster
+test-latest: .venv-latest/installed node_modules/emulate chromium ## run the tests on the newest dagster
 	$(LATEST)/python -m pytest $(PARALLEL)
 
 .venv-latest/installed: pyproject.toml
@@ -59,6 +59,9 @@ dev: .venv/installed ## open the Dagster UI on http://127.0.0.1:3000
 	@mkdir -p $(DAGSTER_HOME) && cp -n dagster.yaml $(DAGSTER_HOME)
 	DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
 
+screenshots: .venv/installed chromium ## take the pictures of the README
+	$(BIN)/python -m docs.screenshots
+
 bench: .venv/installed ## measure, as ratios
 	$(BIN)/python -m benchmarks.definitions
 	$(BIN)/python -m benchmarks.checks
@@ -73,6 +76,13 @@ node_modules/emulate:
 	@if command -v npm >/dev/null; then \
 		npm install --no-save --no-package-lock --no-audit --no-fund --silent emulate@0.11.2; \
 	else echo "npm is missing: the tests against emulate will be skipped"; mkdir -p $@; fi
+
+# The browser that the tests of the UI drive, the machine's own.
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+		test "$$(id -u)" = 0 && test -f /etc/debian_version \
+		&& apt-get update -qq && apt-get install -qq -y chromium >/dev/null; \
+	} || echo "chromium is missing: the tests of the UI will be skipped"
 
 clean: ## delete what was installed
 	rm -rf .venv .venv-latest node_modules build *.egg-info

@@ -6,7 +6,7 @@ from dagster_dlt import DagsterDltResource
 from analytics_assets.assets import build_assets
 from analytics_assets.automation.alerts import build_alert_sensor
 from analytics_assets.automation.freshness import build_freshness_sensor, keep_fresh
-from analytics_assets.automation.history import build_history_job
+from analytics_assets.automation.history import build_history_jobs
 from analytics_assets.automation.new_records import build_new_record_sensors
 from analytics_assets.automation.schedules import build_schedules
 from analytics_assets.checks import build_checks
@@ -25,7 +25,7 @@ def build_definitions(config: ApiConfig) -> Definitions:
     return Definitions(
         assets=keep_fresh(config, build_assets(config)),
         asset_checks=build_checks(config),
-        jobs=[build_history_job(config)],
+        jobs=build_history_jobs(config),
         schedules=build_schedules(config),
         sensors=[
             build_freshness_sensor(),

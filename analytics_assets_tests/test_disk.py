@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from analytics_assets.source.errors import sentence_of
 from analytics_assets_tests.killed import WAREHOUSE, Outcome, Runs
 from analytics_assets_tests.support import DemoApi, assert_equal, running_demo_api, stored_rows
 
@@ -71,7 +72,7 @@ def assert_each_says(outcome: Outcome, pattern: str) -> None:
     """Holds the one line with which each asset fails against a pattern."""
     assert outcome.failures
     for name, said in outcome.failures.items():
-        sentence = said.partition("Failure: ")[2].strip()
+        sentence = sentence_of(said.partition("Failure: ")[2]).strip()
         assert re.fullmatch(pattern.replace("NAME", name), sentence)
 
 

@@ -14,10 +14,12 @@ from dagster import ScheduleDefinition
 from analytics_assets.configuration import ConfigurationError
 from analytics_assets.definitions import build_definitions
 from analytics_assets.resources import AnalyticsApi
-from analytics_assets.source.http import Traffic
 from analytics_assets.source.newest import ask_for_newest
 from analytics_assets.source.rate_limit import RateLimit
+from analytics_assets.source.telling import silent
+from analytics_assets.source.traffic import Traffic
 from analytics_assets_tests.bookshop import BOOKSHOP, TOKEN, Bookshop, Row, open_bookshop
+from analytics_assets_tests.demo_api.server import REPOSITORY
 from analytics_assets_tests.support import (
     DemoApi,
     Key,
@@ -29,6 +31,7 @@ from analytics_assets_tests.support import (
 )
 
 MODULE = "analytics_assets_tests.bookshop_definitions"
+HERE = ("--working-directory", str(REPOSITORY))
 CHECKS = {
     "authors": {"key_is_unique", "columns_are_declared", "rows_did_not_fall"},
     "books": {"parents_exist", "times_are_plausible", "key_is_unique", "columns_are_declared"},
@@ -75,7 +78,7 @@ def test_another_api_loads_with_changes_to_the_configuration_only(
     def materialize() -> None:
         shop.asked.clear()
         settings = DemoApi(shop.url, TOKEN)
-        run = run_cli("asset", "materialize", "-m", MODULE, "--select", "*", api=settings)
+        run = run_cli("asset", "materialize", *HERE, "-m", MODULE, "--select", "*", api=settings)
         assert run.returncode == 0, run.stderr
         assert_the_shop_is_loaded(tmp_path / "warehouse.duckdb", shop)
 
@@ -128,9 +131,9 @@ def test_its_schedules_follow_from_its_cadences() -> None:
 def test_its_newest_order_is_asked_for_alone(shop: Bookshop) -> None:
     newest = shop.add_order()
     api = AnalyticsApi(base_url=shop.url, access_token=TOKEN)
-    rate_limit = RateLimit(lambda _: None, math.inf)
+    rate_limit = RateLimit(silent, math.inf)
     found = ask_for_newest(
-        BOOKSHOP, "orders", api.client(api.retry_policy(), Traffic(), rate_limit)
+        BOOKSHOP, "orders", api.client(api.retry_policy(), Traffic(silent), rate_limit)
     )
     assert found is not None
     assert (found.key, found.moment) == (newest, shop.orders[newest]["updated_ms"])

@@ -1,6 +1,6 @@
 """The columns of a table, as Dagster shows them: types, keys, descriptions and lineage."""
 
-from collections.abc import Mapping
+from typing import cast
 
 from dagster import (
     TableColumn,
@@ -9,42 +9,37 @@ from dagster import (
     TableColumnLineage,
     TableSchema,
 )
+from dlt.common.data_types.typing import TDataType
 from dlt.common.schema.typing import TColumnSchema
 
 from analytics_assets.assets.keys import asset_key
 from analytics_assets.configuration import ApiConfig, ResourceConfig
 from analytics_assets.configuration.lineage import inherited_fields, key_columns
-from analytics_assets.source.columns import LOAD_ID, ROW_DIGEST, column_descriptions
+from analytics_assets.source.columns import LOAD_ID, ROW_DIGEST, VARIANT, column_descriptions
 from analytics_assets.source.rest import declared_columns
 
 DLT_COLUMNS: dict[str, TColumnSchema] = {
     name: {"name": name, "data_type": "text", "nullable": False} for name in (LOAD_ID, ROW_DIGEST)
 }
 """Columns that dlt adds to every table."""
+KNOWN = "A further field of the API, or a value of another type than its column's."
 
 
 def declared_schema(config: ApiConfig, resource: ResourceConfig) -> TableSchema:
-    """The columns that a table has whatever its loads bring."""
-    return table_schema(config, resource, {**declared_columns(config, resource), **DLT_COLUMNS})
+    """The columns of a table with their types (dlt's words), constraints and descriptions.
 
-
-def table_schema(
-    config: ApiConfig, resource: ResourceConfig, columns: Mapping[str, TColumnSchema]
-) -> TableSchema:
-    """Columns with their types (dlt's words), constraints and descriptions.
-
-    Args:
-        config: The API's configuration.
-        resource: The resource whose table it is.
-        columns: The columns by name, as dlt describes them.
+    Those that are declared or known: the check `columns_are_declared` tells of any other. The
+    definition alone has them, for the UI writes all names in lower case where a load has them, too.
     """
     key = key_columns(config, resource)
-    descriptions = column_descriptions(config, resource)
+    columns = {**declared_columns(config, resource), **_known_columns(resource), **DLT_COLUMNS}
+    descriptions = dict.fromkeys(resource.get("known_columns", []), KNOWN)
+    descriptions |= column_descriptions(config, resource)
     return TableSchema(
         [
             TableColumn(
                 name,
-                type=column.get("data_type") or "unknown",
+                type=column.get("data_type") or "any",
                 description=descriptions.get(name),
                 constraints=TableColumnConstraints(
                     nullable=bool(column.get("nullable", True)),
@@ -55,6 +50,16 @@ def table_schema(
             for name, column in columns.items()
         ]
     )
+
+
+def _known_columns(resource: ResourceConfig) -> dict[str, TColumnSchema]:
+    """The columns beyond those declared, of the type that their name may tell."""
+    known: dict[str, TColumnSchema] = {}
+    for name in resource.get("known_columns", []):
+        known[name] = {"name": name, "nullable": True}
+        if data_type := cast("TDataType | None", name.partition(VARIANT)[2] or None):
+            known[name]["data_type"] = data_type
+    return known
 
 
 def column_lineage(resource: ResourceConfig) -> TableColumnLineage | None:

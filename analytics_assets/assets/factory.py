@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tempfile import TemporaryDirectory
 
 import dlt
-from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult
+from dagster import AssetExecutionContext, AssetsDefinition, AssetSpec, MaterializeResult
 from dagster_dlt import DagsterDltResource, dlt_assets
 from dlt.extract import DltSource
 
@@ -87,9 +87,15 @@ def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
     ) -> Iterator[MaterializeResult[None]]:
         yield from load(context, dlt, api, warehouse, console, config)
 
-    if name in reloadable_resources(api_config):
-        return as_asset(load_what_is_new_or_a_window)
-    return as_asset(load_what_is_new)
+    is_reloadable = name in reloadable_resources(api_config)
+    asset = as_asset(load_what_is_new_or_a_window if is_reloadable else load_what_is_new)
+    return asset.map_asset_specs(_without_objects)
+
+
+def _without_objects(spec: AssetSpec) -> AssetSpec:
+    """Without dagster-dlt's own objects in the metadata, which the UI shows as unreadable."""
+    metadata = {key: value for key, value in spec.metadata.items() if "dagster_dlt/" not in key}
+    return spec.replace_attributes(metadata=metadata)
 
 
 def _named_source(name: str) -> DltSource:

@@ -12,7 +12,6 @@ from dagster import MetadataValue
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.extract import DltSource
 
-from analytics_assets.assets.columns import table_schema
 from analytics_assets.assets.preview import newest_rows, time_column
 from analytics_assets.assets.translator import request_of
 from analytics_assets.configuration import ApiConfig
@@ -123,7 +122,6 @@ class AssetLoad(AbstractContextManager["AssetLoad"]):
 
     def metadata(self) -> dict[str, Any]:
         """What the materialization reports, once all is loaded, in rows, requests and seconds."""
-        table = self._warehouse.open_dataset(self._name).schema.tables[self._name]
         rows = count_stored(self._warehouse.open_dataset, self._name)
         brought = sum(changes.brought for changes in self._changes)
         # None is ever deleted.
@@ -131,7 +129,6 @@ class AssetLoad(AbstractContextManager["AssetLoad"]):
         report = {
             "dagster/row_count": rows,
             "dagster/table_name": f"{DATASET}.{self._name}",
-            "dagster/column_schema": table_schema(self._config, self._resource, table["columns"]),
             "rows_new": new,
             "rows_changed": brought - new,
             "rows_unchanged": sum(changes.unchanged for changes in self._changes),

@@ -1,6 +1,5 @@
 """The newest rows of a table, for the page of its asset."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,15 +17,16 @@ CREATED_AT = "createdAt"
 
 
 def newest_rows(resource: ResourceConfig, client: SqlClientBase[Any]) -> TableMetadataValue:
-    """The newest rows of a resource's table, without secrets and without empty columns.
+    """The newest rows of a resource's table: no secrets, no empty columns, no arrays and objects.
 
     Args:
         resource: The resource.
         client: An open connection to the warehouse.
     """
     secrets = {path.partition(".")[0].casefold() for path in resource.get("withheld", [])}
+    nested = {field for field, word in resource["fields"].items() if word in ("array", "object")}
     declared = [*inherited_columns(resource), *resource["fields"]]
-    columns = [column for column in declared if column.casefold() not in secrets]
+    columns = [c for c in declared if c not in nested and c.casefold() not in secrets]
     newest = client.escape_column_name(time_column(resource))
     rows = client.execute_sql(
         f"SELECT {', '.join(map(client.escape_column_name, columns))} "  # noqa: S608 - our own names
@@ -52,12 +52,12 @@ def time_column(resource: ResourceConfig) -> str:
 def _shown(value: Any) -> str | int | float | bool | None:
     if value is None or isinstance(value, bool | int | float):
         return value
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    text = str(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
 
 
 def _is_filled(value: Any) -> bool:
-    return value not in (None, "", "[]", "{}", "null")
+    return value not in (None, "")
 
 
 def _type(column: str, records: Sequence[Mapping[str, Any]]) -> str:

@@ -4,6 +4,7 @@ Its assets stay unpartitioned: a month is run configuration (Dagster, `Partition
 what the schedules load is not bound to it, nor moved by it.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from dagster import (
@@ -19,9 +20,13 @@ from analytics_assets.configuration import ApiConfig
 from analytics_assets.configuration.lineage import reloadable_resources
 
 
-def build_history_job(config: ApiConfig) -> UnresolvedAssetJobDefinition:
-    """The job `reload_history`, over the resources that have a history."""
+def build_history_jobs(config: ApiConfig) -> list[UnresolvedAssetJobDefinition]:
+    """The job `reload_history`, over the resources that have a history; none where none has."""
     names = reloadable_resources(config)
+    return [_build_history_job(config, names)] if names else []
+
+
+def _build_history_job(config: ApiConfig, names: Sequence[str]) -> UnresolvedAssetJobDefinition:
     # The current month is one of them, too.
     months = MonthlyPartitionsDefinition(config["history_start"], end_offset=1)
 

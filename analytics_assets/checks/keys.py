@@ -30,5 +30,5 @@ def check_key(table: Table) -> AssetCheckResult:
         "anew."
         if found.total
         else "Each row has a key of its own.",
-        metadata={"keys": found.total, "sample": found.as_metadata()},
+        metadata=found.as_metadata("keys"),
     )

@@ -36,10 +36,8 @@ def check_parents(table: Table) -> AssetCheckResult:
         severity=AssetCheckSeverity.ERROR if orphans.total else AssetCheckSeverity.WARN,
         description=_describe(table.name, parent, orphans.total, deleted.total),
         metadata={
-            "rows_without_parent": orphans.total,
-            "sample_without_parent": orphans.as_metadata(),
-            "rows_of_deleted_parents": deleted.total,
-            "sample_of_deleted_parents": deleted.as_metadata(),
+            **orphans.as_metadata("rows_without_parent"),
+            **deleted.as_metadata("rows_of_deleted_parents"),
         },
     )
 

@@ -47,7 +47,7 @@ def check_no_longer_listed(table: Table) -> AssetCheckResult:
     return AssetCheckResult(
         passed=True,
         description=f"{found.total} rows of {table.name} are no longer listed by the API.",
-        metadata={"rows": found.total, "sample": found.as_metadata()},
+        metadata=found.as_metadata(),
     )
 
 

@@ -32,15 +32,22 @@ class Finding:
     columns: Sequence[str]
     sample: Sequence[Sequence[Any]]
 
-    def as_metadata(self) -> MetadataValue[Any]:
-        """The sample, as the UI shows a table."""
-        return MetadataValue.table(
+    def as_metadata(self, what: str = "rows") -> dict[str, Any]:
+        """The count, and the sample as the UI shows a table; where nothing was found, the count.
+
+        Args:
+            what: What is counted.
+        """
+        if not self.total:
+            return {what: 0}
+        sample = MetadataValue.table(
             records=[
                 TableRecord(dict(zip(self.columns, map(str, row), strict=True)))
                 for row in self.sample
             ],
             schema=TableSchema([TableColumn(column) for column in self.columns]),
         )
+        return {what: self.total, f"sample_of_{what}": sample}
 
 
 class Table:

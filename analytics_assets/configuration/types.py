@@ -122,7 +122,7 @@ class ApiConfig(TypedDict):
         column_descriptions: What columns hold that several resources have.
     """
 
-    client: ClientConfig
+    client: NotRequired[ClientConfig]
     retry_stale: str
     history_start: str
     owners: NotRequired[list[str]]

@@ -22,7 +22,9 @@ def set_dlt_defaults() -> None:
     if any(provider.name == NAME for provider in dlt.config.config_providers):
         return
     dlt.config.register_provider(
-        CustomLoaderDocProvider(NAME, lambda: SETTINGS, supports_secrets=False)
+        CustomLoaderDocProvider(
+            NAME, lambda: SETTINGS, supports_secrets=False, locations=[__name__]
+        )
     )
     # What dlt has read when it was imported is read again.
     stop_telemetry()

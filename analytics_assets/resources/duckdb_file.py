@@ -38,7 +38,8 @@ def holder(error: BaseException) -> str:
         return f"Another process{f', {process},' if process else ''} has {file} open"
     if found := _UNFINISHED.search(str(error)):
         unfinished = Path(found[1] or found[2])
-        if _lacks_headers(unfinished) and _is_new(unfinished):
+        # For longer than it takes: one that has just become too old is deleted at the next attempt.
+        if _lacks_headers(unfinished) and _age(unfinished) < 2 * SECONDS_TO_MAKE_A_FILE:
             return f"Another process is making {unfinished}"
     return ""
 
@@ -49,7 +50,7 @@ def delete_if_half_made(file: Path) -> None:
     DuckDB refuses it for ever, and it holds nothing.
     """
     # Another process that has only just begun the file may not have locked it yet.
-    if not _lacks_headers(file) or _is_new(file):
+    if not _lacks_headers(file) or _age(file) < SECONDS_TO_MAKE_A_FILE:
         return
     with suppress(BlockingIOError), file.open("r+b") as opened:
         fcntl.lockf(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -58,8 +59,8 @@ def delete_if_half_made(file: Path) -> None:
             file.unlink()
 
 
-def _is_new(file: Path) -> bool:
-    return time.time() - file.stat().st_mtime < SECONDS_TO_MAKE_A_FILE
+def _age(file: Path) -> float:
+    return time.time() - file.stat().st_mtime
 
 
 def _lacks_headers(file: Path) -> bool:

@@ -18,6 +18,9 @@ VERSION = "_version"
 """Tells the newest of several rows of one key, which alone is kept: `updatedAt`, then the order in
 which the rows were read."""
 
+VARIANT = "__v_"
+"""What dlt puts between a column's name and the type of a value that it cannot hold."""
+
 OWN_COLUMNS = {
     LOAD_ID: "The load that wrote the row: an epoch in seconds, of `_dlt_loads`.",
     ROW_DIGEST: "A digest of the row's content: rows that are equal have the same.",

@@ -1,0 +1,144 @@
+"""A headless Chromium on the Dagster UI, and what the tests and the screenshots do in it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
+
+from analytics_assets_tests.dev_server import STARTUP
+from analytics_assets_tests.support import wait_until
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+# No sandbox, as CI runs as root; and nothing but the UI is asked for anything.
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SIZE: ViewportSize = {"width": 1440, "height": 900}
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+MAX_ZOOMS = 20
+
+# Each drawn edge as the nodes nearest to its two ends; a node's name is the text at its top.
+DRAWN_EDGES = """() => {
+  const nodes = [...document.querySelectorAll('foreignObject')].map((node) => ({
+    name: node.firstElementChild.innerText.trim().split('\\n')[0],
+    left: node.x.baseVal.value, right: node.x.baseVal.value + node.width.baseVal.value,
+    top: node.y.baseVal.value, bottom: node.y.baseVal.value + node.height.baseVal.value,
+  }));
+  const distance = (node, {x, y}) => Math.hypot(
+    Math.max(node.left - x, 0, x - node.right), Math.max(node.top - y, 0, y - node.bottom));
+  const nearest = (point) => nodes.reduce(
+    (best, node) => (distance(node, point) < distance(best, point) ? node : best)).name;
+  return [...document.querySelectorAll('path[marker-end]')].map((path) => [
+    nearest(path.getPointAtLength(0)), nearest(path.getPointAtLength(path.getTotalLength()))]);
+}"""
+# Between the field above the graph and the end of the window.
+ALL_IN_VIEW = """() => {
+  const top = document.querySelector('.CodeMirror').getBoundingClientRect().bottom;
+  return [...document.querySelectorAll('foreignObject')].map((node) => node.getBoundingClientRect())
+    .every((box) => box.top > top && box.bottom < innerHeight);
+}"""
+
+
+@dataclass(frozen=True)
+class Ui:
+    """The Dagster UI in a page of a browser."""
+
+    page: Page
+    url: str
+
+    def open(self, path: str) -> None:
+        """Opens a page of the UI."""
+        self.page.goto(self.url + path)
+
+    @property
+    def nodes(self) -> Locator:
+        """The assets that are drawn in the graph."""
+        return self.page.locator("foreignObject > div")
+
+    def open_graph(self, assets: int) -> None:
+        """Opens the graph and zooms out until that many assets are in view."""
+        self.open("/asset-groups")
+        self.nodes.first.wait_for()
+        zoom_out = self.page.get_by_role("button").filter(
+            has=self.page.get_by_role("img", name="zoom_out")
+        )
+        for _ in range(MAX_ZOOMS):
+            if self.nodes.count() >= assets and self.page.evaluate(ALL_IN_VIEW):
+                return
+            zoom_out.click()
+
+    def node_names(self) -> list[str]:
+        """The names of the drawn assets."""
+        return [text.strip().partition("\n")[0] for text in self.nodes.all_inner_texts()]
+
+    def edges(self) -> set[tuple[str, str]]:
+        """The drawn arrows, as names of assets."""
+        return {(start, end) for start, end in self.page.evaluate(DRAWN_EDGES)}
+
+    def materialize(self, selection: str, assets: int) -> None:
+        """Selects assets in the graph, presses the button, and opens the page of the run."""
+        self.open("/asset-groups")
+        self.nodes.first.wait_for()
+        # The field is an editor, which has no role of its own.
+        self.page.locator(".CodeMirror").first.click()
+        self.page.keyboard.type(selection)
+        self.page.keyboard.press("Enter")
+        expect(self.nodes).to_have_count(assets)
+        self.page.get_by_role("button", name="Materialize all").click()
+        self.page.get_by_role("button", name="View", exact=True).or_(
+            self.page.get_by_role("link", name="View", exact=True)
+        ).first.click()
+        self.page.wait_for_url("**/runs/**")
+
+    def expect_run(self, status: Literal["Success", "Failure"]) -> None:
+        """Waits until the page of a run says how it ended."""
+        ended = self.page.get_by_text(status, exact=True).first
+        expect(ended).to_be_visible(timeout=STARTUP * 1000)
+
+    def expect_texts(self, *texts: str) -> None:
+        """Waits until each of the texts can be seen in the page."""
+        for text in texts:
+            expect(self.page.get_by_text(text, exact=True).first).to_be_visible()
+
+    def expect_after_reload(self, text: str) -> None:
+        """Reloads the page until a text can be seen: what a daemon has found comes late."""
+
+        def seen() -> bool:
+            self.page.reload()
+            try:
+                self.expect_texts(text)
+            except AssertionError:
+                return False
+            return True
+
+        wait_until(seen, STARTUP)
+
+    def take(self, folder: Path, name: str) -> None:
+        """Takes a screenshot in each theme: the UI follows that of the system."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for theme in THEMES:
+            self.page.emulate_media(color_scheme=theme)
+            self.page.screenshot(path=folder / f"{name}_{theme}.png", animations="disabled")
+
+
+@contextmanager
+def browsing(url: str) -> Iterator[Ui]:
+    """A headless Chromium on the UI at an address."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        context = browser.new_context(viewport=SIZE, locale="en-US", timezone_id="UTC")
+        context.set_default_timeout(30_000)
+        yield Ui(context.new_page(), url)
+        browser.close()
