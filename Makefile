@@ -14,6 +14,9 @@ PORT ?= 3000
 # Tests have servers, files and ports of their own: a process of tests for each core.
 PARALLEL := --numprocesses auto --dist worksteal
 
+# Of `make bench`: the events of the table whose metadata is timed.
+ROWS ?= 1000000
+
 export DAGSTER_DISABLE_TELEMETRY := yes
 
 .DEFAULT_GOAL := help
@@ -65,6 +68,7 @@ screenshots: .venv/installed chromium ## take the pictures of the README
 bench: .venv/installed ## measure, as ratios
 	$(BIN)/python -m benchmarks.definitions
 	$(BIN)/python -m benchmarks.checks
+	$(BIN)/python -m benchmarks.metadata $(ROWS)
 
 constraints: .venv/installed ## resolve constraints.txt anew
 	$(BIN)/pip install --quiet uv

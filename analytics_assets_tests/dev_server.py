@@ -104,7 +104,9 @@ def serving(
         pytest.skip("move .env out of the repository: the servers of the tests would read it")
     home = folder / "dagster_home"
     home.mkdir()
-    shutil.copy(REPOSITORY / "dagster.yaml", home)
+    # As the README has it: each with the settings that are meant for it.
+    settings_of_dagster = "deploy/dagster.yaml" if commands == PRODUCTION else "dagster.yaml"
+    shutil.copy(REPOSITORY / settings_of_dagster, home)
     server = DevServer(f"http://127.0.0.1:{free_port()}")
     values = {
         "bin": Path(sys.executable).parent,

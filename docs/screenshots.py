@@ -39,8 +39,11 @@ def main() -> None:
 def take_pictures(ui: Ui) -> None:
     """The graph and the page of an asset, in the light theme."""
     ui.page.emulate_media(color_scheme="light")
+    # High enough to draw all assets with their state.
+    ui.page.set_viewport_size({"width": SIZE["width"], "height": 1900})
     ui.open_graph(len(RESOURCES))
     take(ui, "asset_graph", around(ui.nodes.all()))
+    ui.page.set_viewport_size(SIZE)
     ui.open("/assets/analytics/deployments")
     ui.expect_after_reload("Passing")
     right_of_menu: FloatRect = {

@@ -1,18 +1,20 @@
-"""The README is true: its queries run, its table and its settings are the code's."""
+"""The documents are true: their queries and commands run, their tables are the code's."""
 
 from __future__ import annotations
 
 import re
+import shutil
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from dlt.sources.rest_api.typing import EndpointResource
 
-from analytics_assets import configuration
 from analytics_assets.automation import switch
 from analytics_assets.checks.factory import DESCRIPTIONS
-from analytics_assets.configuration import ANALYTICS, validate
+from analytics_assets.configuration import ANALYTICS, ApiConfig, ResourceConfig, validate
 from analytics_assets.configuration.analytics import HOURLY
 from analytics_assets.configuration.lineage import (
     endpoint_of,
@@ -23,31 +25,41 @@ from analytics_assets.configuration.lineage import (
 from analytics_assets.definitions import build_definitions
 from analytics_assets.resources import alert_webhook, api, warehouse
 from analytics_assets_tests.demo_api.server import REPOSITORY
-from analytics_assets_tests.support import Project
+from analytics_assets_tests.support import MATERIALIZE as MATERIALIZE_CLI
+from analytics_assets_tests.support import DemoApi, Project, run_cli, running_demo_api
 from analytics_assets_tests.test_history import WINDOW, of_window
 
 MATERIALIZE = ".venv/bin/dagster asset materialize -m analytics_assets.definitions --select"
-README = (REPOSITORY / "README.md").read_text()
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+TEXT = "\n".join(page.read_text() for page in PAGES)
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, flags=re.DOTALL)
 
 
 def rows_of_table(header: str) -> list[list[str]]:
-    table = README.partition(f"| {header} |")[2].partition("\n\n")[0]
+    table = TEXT.partition(f"| {header} |")[2].partition("\n\n")[0]
     return [
         [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]
     ]
 
 
 @pytest.mark.long
-def test_every_query_answers_rows(project: Project) -> None:
-    project.load_all()
+def test_every_query_answers_rows(tmp_path: Path) -> None:
+    with running_demo_api("--anchor", datetime.now(timezone.utc).isoformat()) as api:
+        # Someone who never deployed anything.
+        ((team,), *_) = api.rows("teams")
+        idle = {"uid": "idle", "username": "idle", "createdAt": 1_780_000_000_000}
+        api.control("POST", f"/rows/teams_member/add?parent={team}", **idle)
+        project = Project(tmp_path, api.url)
+        project.load_all()
     queries = blocks("sql")
-    assert len(queries) == 3
+    assert len(queries) == 9
     for query in queries:
         assert project.query(query), query
+    (without_project,) = [query for query in queries if "Members without a project" in query]
+    assert "idle" in {row["username"] for row in project.query(without_project)}
 
 
 def test_the_table_of_resources_is_the_configuration() -> None:
@@ -82,6 +94,57 @@ def test_the_table_of_settings_names_each_setting() -> None:
     }
 
 
+def test_the_words_of_the_configuration_are_all_there() -> None:
+    own = set(ResourceConfig.__annotations__) - set(EndpointResource.__annotations__)
+    assert {row[0].strip("`") for row in rows_of_table("word")} == own
+    assert {row[0].strip("`") for row in rows_of_table("top-level key")} == set(
+        ApiConfig.__annotations__
+    )
+
+
+def test_the_definitions_of_another_api_are_those_that_are_tested() -> None:
+    (example,) = blocks("py")
+    tested = (Path(__file__).parent / "bookshop_definitions.py").read_text()
+    assert all(line in tested for line in example.splitlines())
+
+
+def test_every_link_leads_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!http)([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_anchor_is_a_heading() -> None:
+    for page in PAGES:
+        for target, anchor in re.findall(r"\]\((?!http)([^)#]*)#([^)]+)\)", page.read_text()):
+            linked = (page.parent / target).read_text() if target else page.read_text()
+            headings = re.findall(r"^#+ (.*)$", linked, flags=re.MULTILINE)
+            assert anchor in {heading.lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.long
+def test_the_records_of_dagster_can_be_migrated_and_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo_api: DemoApi
+) -> None:
+    """With an empty DAGSTER_HOME, too, the next run goes on from what the warehouse holds."""
+
+    def run_in(home: str, *command: str) -> str:
+        folder = tmp_path / home
+        folder.mkdir(exist_ok=True)
+        shutil.copy(REPOSITORY / "deploy" / "dagster.yaml", folder)
+        monkeypatch.setenv("DAGSTER_HOME", str(folder))
+        run = run_cli(*command, api=demo_api, timeout=120)
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+    load = [*MATERIALIZE_CLI, "analytics/deployments"]
+    run_in("old", *load)
+    run_in("old", "instance", "migrate")
+    for home in ("old", "new"):
+        told = run_in(home, *load)
+        assert re.search(r"deployments +400 +0 +0 ", told), "nothing is loaded twice"
+
+
 def test_the_example_of_an_endpoint_is_a_valid_one() -> None:
     (example,) = blocks("python")
     resource: Any = eval(example, {"HOURLY": HOURLY})  # noqa: S307 - the README's own text
@@ -95,6 +158,7 @@ def test_every_command_is_run_by_a_test_or_by_ci() -> None:
     run_by_tests = {
         "cp .env.example .env": "test_the_example_of_settings_is_read",
         "make dev": "test_the_ui_shows_nine_assets_with_three_edges",
+        ".venv/bin/dagster instance migrate": "test_the_records_of_dagster_can_be_migrated",
         f"{MATERIALIZE} '*'": "test_any_selection_loads",
         f"{MATERIALIZE} '+analytics/deployment_events'": "test_any_selection_loads",
         ".venv/bin/dagster-webserver --workspace workspace.yaml --host 127.0.0.1 --port 3000": (
@@ -144,12 +208,6 @@ def test_the_services_start_the_commands_that_are_tested() -> None:
 def test_the_window_in_the_readme_is_the_one_that_is_tested() -> None:
     (window,) = blocks("yaml")
     assert yaml.safe_load(window) == of_window(WINDOW)
-
-
-def test_the_configuration_module_is_where_the_readme_says() -> None:
-    for path in re.findall(r"\]\((analytics_assets/[^)]+)\)", README):
-        assert (REPOSITORY / path).exists(), path
-    assert configuration.__file__
 
 
 def test_each_promise_names_a_test_that_exists() -> None:
