@@ -49,11 +49,12 @@ class RateLimits:
     def take(self, operation: str, now: float) -> Allowance:
         """Count one request at that time, in epoch seconds."""
         window = self._windows[operation]
-        if now >= window.ends:
+        # A limit that is only told is never used up: a client that heeds it need not wait.
+        is_renewed = not window.enforced and window.used == window.count - 1
+        if now >= window.ends or is_renewed:
             window.used, window.ends = 0, now + window.seconds
         exceeded = window.used >= window.count
-        # A limit that is only told is never used up: a client that heeds it need not wait.
-        window.used = min(window.used + 1, window.count if window.enforced else window.count - 1)
+        window.used = min(window.used + 1, window.count)
         headers = [
             (b"x-ratelimit-limit", b"%d" % window.count),
             (b"x-ratelimit-remaining", b"%d" % (window.count - window.used)),
