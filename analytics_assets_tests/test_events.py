@@ -16,8 +16,8 @@ from dlt.sources.helpers.rest_client.client import RESTClient
 
 from analytics_assets.configuration import ANALYTICS
 from analytics_assets.configuration.lineage import resource_named
+from analytics_assets.source.bare_list import BareListPaginator
 from analytics_assets.source.errors import AnalyticsApiError
-from analytics_assets.source.paginators import BareListPaginator
 from analytics_assets_tests.support import Project, assert_equal, running_demo_api
 
 Row = dict[str, Any]

@@ -36,9 +36,11 @@ class StrangerHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answers one user."""
         self.server.received.append(f"{self.requestline}\n{self.headers}")
+        body = json.dumps({"user": {"id": "stranger"}}).encode()
         self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(json.dumps({"user": {"id": "stranger"}}).encode())
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Says nothing."""

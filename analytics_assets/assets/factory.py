@@ -13,6 +13,7 @@ from dlt.extract import DltSource
 
 from analytics_assets.assets.dlt_log import dlt_logs_to
 from analytics_assets.assets.failures import failing_in_one_sentence
+from analytics_assets.assets.garbage import searching_new_objects_alone
 from analytics_assets.assets.keys import asset_key
 from analytics_assets.assets.load import AssetLoad
 from analytics_assets.assets.translator import ResourceTranslator
@@ -52,13 +53,14 @@ def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
         tell = context.log.info
         with (
             failing_in_one_sentence(name, api.retry_policy()),
+            searching_new_objects_alone(),
             dlt_logs_to(context.log),
             warehouse.opened(context.log) as client,
             console.progress(name) as show,
-            AssetLoad(
-                api_config, name, api, warehouse, client, config.window(), tell, show
-            ) as asset_load,
         ):
+            asset_load = AssetLoad(
+                api_config, name, api, warehouse, client, config.window(), tell, show
+            )
             for source in asset_load.sources():
                 with TemporaryDirectory(prefix=f"{name}_") as directory:
                     pipeline = warehouse.pipeline(name, directory)

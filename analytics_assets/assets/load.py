@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from typing import Any
 
 import dlt
@@ -23,6 +22,8 @@ from analytics_assets.configuration.lineage import (
 from analytics_assets.pictures import draw_pictures
 from analytics_assets.resources import AnalyticsApi, Warehouse
 from analytics_assets.resources.warehouse import DATASET
+from analytics_assets.source.ahead import session_of
+from analytics_assets.source.batches import Batches
 from analytics_assets.source.changes import Changes
 from analytics_assets.source.clock import iso_time
 from analytics_assets.source.fan_out import FanOut
@@ -36,11 +37,8 @@ from analytics_assets.source.watermark import Watermark
 from analytics_assets.source.window import Window
 
 
-class AssetLoad(AbstractContextManager["AssetLoad"]):
-    """The loads of one materialization: one, or of a long fan-out a batch of parents each.
-
-    As a context manager it ends the waits of its requests, so that no thread outlives the load.
-    """
+class AssetLoad:
+    """The loads of one materialization: one, or of a long fan-out a batch of parents each."""
 
     def __init__(
         self,
@@ -79,36 +77,40 @@ class AssetLoad(AbstractContextManager["AssetLoad"]):
         self._rate_limit = RateLimit(told_sparsely, api.retry_policy().max_wait)
         self._fan_out = FanOut(name, self._traffic, tell, show)
         self._watermark = Watermark(config, name, tell)
-        self._changes: list[Changes] = []
+        self._brought = 0
+        self._unchanged = 0
         self._phases: list[Phase] = []
         self._state: dict[str, Any] = {}
         self._rows_before = count_stored(warehouse.open_dataset, name)
-
-    def __exit__(self, *_: object) -> None:
-        """Ends the waits."""
-        self._rate_limit.end()
 
     def sources(self) -> Iterator[DltSource]:
         """The sources of the loads; each is to be loaded before the next one is asked for."""
         self._tell(f"{request_of(self._resource)}: {self._what_is_asked_for()}.")
         client = self._api.client(self._api.retry_policy(), self._traffic, self._rate_limit)
         open_dataset = self._warehouse.open_dataset
+        batches = Batches()
         is_complete = False
-        while not is_complete:
-            changes = Changes(self._config, self._name, open_dataset, self._fan_out, self._window)
-            self._changes.append(changes)
-            yield build_source(
-                self._config,
-                self._name,
-                client=client,
-                open_dataset=open_dataset,
-                changes=changes,
-                fan_out=self._fan_out,
-                watermark=self._watermark,
-                start=self._api.start(),
-                window=self._window,
-            )
-            is_complete = self._fan_out.is_complete
+        with session_of(client):
+            while not is_complete:
+                changes = Changes(
+                    self._config, self._name, open_dataset, self._fan_out, self._window
+                )
+                yield build_source(
+                    self._config,
+                    self._name,
+                    client=client,
+                    open_dataset=open_dataset,
+                    changes=changes,
+                    fan_out=self._fan_out,
+                    watermark=self._watermark,
+                    batches=batches,
+                    start=self._api.start(),
+                    window=self._window,
+                )
+                batches.check_that_all_passed(self._name)
+                self._brought += changes.brought
+                self._unchanged += changes.unchanged
+                is_complete = self._fan_out.is_complete
         if self._fan_out.gone:
             self._tell(
                 f"{self._fan_out.gone} parents of {self._name} were deleted since their list."
@@ -123,7 +125,7 @@ class AssetLoad(AbstractContextManager["AssetLoad"]):
     def metadata(self) -> dict[str, Any]:
         """What the materialization reports, once all is loaded, in rows, requests and seconds."""
         rows = count_stored(self._warehouse.open_dataset, self._name)
-        brought = sum(changes.brought for changes in self._changes)
+        brought = self._brought
         # None is ever deleted.
         new = min(max(rows - self._rows_before, 0), brought)
         report = {
@@ -131,7 +133,7 @@ class AssetLoad(AbstractContextManager["AssetLoad"]):
             "dagster/table_name": f"{DATASET}.{self._name}",
             "rows_new": new,
             "rows_changed": brought - new,
-            "rows_unchanged": sum(changes.unchanged for changes in self._changes),
+            "rows_unchanged": self._unchanged,
             "requests": self._traffic.requests,
             "retries": self._traffic.retries,
             "bytes_received": self._traffic.bytes_received,

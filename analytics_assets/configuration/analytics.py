@@ -211,6 +211,7 @@ ANALYTICS: ApiConfig = {
                 },
                 "build_time": {"begin": "buildingAt", "end": "ready", "group_by": "name"},
             },
+            "since_param": "since",
             "endpoint": {
                 "path": "/v6/deployments",
                 "data_selector": "deployments",
@@ -346,6 +347,7 @@ ANALYTICS: ApiConfig = {
                 "data_selector": "aliases",
                 "params": {"limit": 100},
             },
+            "since_param": "since",
             "filled_from": {"id": ["uid"], "createdAt": ["created"]},
             "withheld": ["protectionBypass"],
             "times": ["createdAt"],

@@ -91,6 +91,9 @@ class ResourceConfig(EndpointResource, total=False):
         cadence: How often the resource is loaded, and how old it may get.
         newest_params: Query parameters that make the endpoint answer its newest record alone. With
             them a sensor, `new_<name>`, asks once a minute whether there is a new one.
+        since_param: Query parameter for the oldest row wanted, of a list that is given by time and
+            has a cursor in epoch milliseconds: a long one is then read in several stretches of time
+            at once.
         bare_list: For a list without pagination object, how it is completed.
         column_descriptions: What a column holds, where its name does not say it.
         pictures: Pictures of the table's last 30 days that a load draws, by their names.
@@ -106,6 +109,7 @@ class ResourceConfig(EndpointResource, total=False):
     times: list[str]
     cadence: Required[Cadence]
     newest_params: dict[str, Any]
+    since_param: str
     bare_list: BareList
     column_descriptions: dict[str, str]
     pictures: dict[str, DailyCounts | Durations]

@@ -11,9 +11,8 @@ from dlt.sources.rest_api.typing import ClientConfig
 from pydantic import Field, field_validator
 
 from analytics_assets.configuration import PLACEHOLDER_URL
-from analytics_assets.resources.dlt_settings import REQUESTS_AT_ONCE
 from analytics_assets.source.errors import SettingError
-from analytics_assets.source.http import RetryPolicy, open_session
+from analytics_assets.source.http import ApiSession, RetryPolicy
 from analytics_assets.source.rate_limit import RateLimit
 from analytics_assets.source.traffic import Traffic
 
@@ -58,8 +57,9 @@ class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provid
         gt=0,
         description="Seconds to wait for a connection, and for the next byte.",
     )
+
     connections: int = Field(
-        default=REQUESTS_AT_ONCE, ge=1, description="Connections kept open to the API."
+        default=32, ge=1, description="Requests that are under way at once at most."
     )
 
     @field_validator("base_url")
@@ -89,7 +89,7 @@ class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provid
         if not url:
             raise SettingError(f"{BASE_URL} is not set: set it to the address of the API to load.")
         url = _checked_url(url)
-        session = open_session(url, retry, traffic, rate_limit, self.connections)
+        session = ApiSession(url, retry, traffic, rate_limit, self.connections)
         team = self.team_id or os.environ.get(TEAM_ID)
         if team:
             session.params = {"teamId": team}

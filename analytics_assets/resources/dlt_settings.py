@@ -4,13 +4,12 @@ import dlt
 from dlt.common.configuration.providers import CustomLoaderDocProvider
 from dlt.common.runtime.telemetry import stop_telemetry
 
-REQUESTS_AT_ONCE = 20
-"""Requests of one fan-out that are under way at once, and connections that are kept for them."""
 NAME = "analytics_assets"
 SETTINGS = {
     # dlt reports usage to its makers unless told not to.
     "runtime": {"dlthub_telemetry": False},
-    "extract": {"workers": REQUESTS_AT_ONCE},
+    # dlt leaves its load id out of Arrow tables otherwise.
+    "normalize": {"parquet_normalizer": {"add_dlt_load_id": True}},
 }
 
 

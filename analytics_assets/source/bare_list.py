@@ -1,4 +1,4 @@
-"""A paginator for lists that the API cuts without saying so."""
+"""Completes a bare list of rows, which an API cuts without saying so."""
 
 from __future__ import annotations
 

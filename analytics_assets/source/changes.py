@@ -109,22 +109,15 @@ class Changes:
             has_none = sge.column(cursor, quoted=True).is_(sge.null())
             table = table.where(sge.or_(self._is_asked_for(incremental), has_none))
         elif not is_listed_in_full(self._config, self._name):
-            return self._digests_of_children(dataset)
+            table = table.where(self._is_child_of_those_asked_for())
         return {row[0] for row in table.select(ROW_DIGEST).fetchall()}
 
-    def _digests_of_children(self, dataset: dlt.Dataset) -> set[str]:
-        """Digests of the stored rows whose parents this load asks for."""
+    def _is_child_of_those_asked_for(self) -> sge.Condition:
+        """The condition for stored rows whose parents this load asks for."""
         column, parent = next(iter(inherited_fields(self._resource).items()))
-        ids = [row[parent.field] for row in self._fan_out.parents]
-        with dataset.sql_client as client:
-            digest, column = map(client.escape_column_name, (ROW_DIGEST, column))
-            table = client.make_qualified_table_name(self._name)
-            rows = client.execute_sql(
-                f"SELECT {digest} FROM {table} "  # noqa: S608 - our own names
-                f"WHERE {column} IN ({', '.join(['%s'] * len(ids))})",
-                *ids,
-            )
-        return {row[0] for row in rows or []}
+        # As literals: given as parameters, DuckDB looks for pandas once for each.
+        ids = [sge.convert(row[parent.field]) for row in self._fan_out.parents]
+        return sge.column(column, quoted=True).isin(*ids)
 
     def _is_asked_for(self, incremental: IncrementalConfig) -> sge.Condition:
         """The condition for stored rows that this load asks for again.

@@ -61,14 +61,18 @@ class ColumnNames:
         # Nobody's: a field that is called so is renamed.
         self._owners = {self._fold(column): "" for column in (LOAD_ID, ROW_DIGEST, VERSION)}
         self._columns: dict[str, str] = {}
+        self._renamed: set[str] = set()
         for column in taken:
             self._owners.setdefault(self._fold(column), column)
 
     def rename(self, record: dict[str, Any]) -> None:
         """Renames the fields of a record that need another column, in place."""
-        for field in sorted(record.keys() - self._columns.keys()):
-            self._columns[field] = self._column_of(field)
-        for field in [field for field in record if self._columns[field] != field]:
+        if not record.keys() <= self._columns.keys():
+            for field in sorted(record.keys() - self._columns.keys()):
+                self._columns[field] = self._column_of(field)
+                if self._columns[field] != field:
+                    self._renamed.add(field)
+        for field in self._renamed & record.keys():
             record[self._columns[field]] = record.pop(field)
 
     def _column_of(self, field: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from dlt.sources.helpers.rest_client.exceptions import IgnoreResponseException
-from requests import Response
+from dlt.sources.helpers.rest_client.client import PageData
+from requests import Response, codes
 
 from analytics_assets.source.errors import AnalyticsApiError, request_line
 from analytics_assets.source.records import Page
@@ -56,7 +56,6 @@ class FanOut:
         self._done_in_this_load = 0
         self._started = time.monotonic()
         self._tell = Sparsely.after_a_pause(tell)
-        self._lock = threading.Lock()
 
     def begin(self, parents: Page, pending: int, *, was_served: bool) -> None:
         """Notes what a load is about to ask for.
@@ -79,8 +78,15 @@ class FanOut:
         """Whether a parent of this load was answered, be it without rows."""
         return self._done_in_this_load > self._gone_in_this_load
 
-    def count(self, page: Page) -> Page:
-        """A step that notes that a parent's rows have come."""
+    @property
+    def is_through(self) -> bool:
+        """Whether each parent of this load was asked for."""
+        return self._done_in_this_load >= self._in_this_load
+
+    def count(self, page: PageData[Any]) -> PageData[Any]:
+        """A step that notes that a parent's rows have come, with the last page of them."""
+        if page.paginator.has_next_page:
+            return page
         self._done += 1
         self._done_in_this_load += 1
         self._show(self._done, self._total)
@@ -94,21 +100,20 @@ class FanOut:
         return page
 
     def skip_parent_that_is_gone(self, response: Response) -> None:
-        """A response hook for a 404: the parent was deleted since it was listed.
+        """A response hook for a 404: the parent was deleted since it was listed, and has no rows.
 
         Raises:
-            IgnoreResponseException: dlt's word for a response that counts as no rows.
             AnalyticsApiError: If each of several parents is gone, and never one had rows, or a
                 whole batch is: then it is the endpoint that the API does not serve.
         """
-        with self._lock:
-            self.gone += 1
-            self._gone_in_this_load += 1
-            gone = self._gone_in_this_load
+        self.gone += 1
+        self._gone_in_this_load += 1
+        gone = self._gone_in_this_load
         is_endpoint_gone = not self._was_served or not self.is_complete
         if is_endpoint_gone and gone == self._in_this_load > 1:
             raise AnalyticsApiError(
                 f"{request_line(response.request)} answered 404, as for each of its {gone} "
                 "parents: the API at ANALYTICS_BASE_URL does not serve this request."
             )
-        raise IgnoreResponseException
+        response.status_code = codes.no_content
+        response.json = lambda **_: None  # type: ignore[method-assign]  # it has no place for a body

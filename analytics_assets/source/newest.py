@@ -15,10 +15,11 @@ from analytics_assets.configuration.lineage import (
     key_columns,
     resource_named,
 )
+from analytics_assets.source.ahead import session_of
 from analytics_assets.source.clock import epoch_milliseconds_now
 from analytics_assets.source.columns import ColumnNames
+from analytics_assets.source.paginators import checked_paginator
 from analytics_assets.source.records import neutralize
-from analytics_assets.source.rest import checked_paginator
 
 
 class Newest(NamedTuple):
@@ -54,16 +55,13 @@ def ask_for_newest(config: ApiConfig, name: str, client: ClientConfig) -> Newest
     """
     resource = resource_named(config, name)
     endpoint = complete_endpoint(config, resource)
-    rest = RESTClient(
-        client["base_url"],
-        auth=create_auth(client["auth"]),
-        session=client["session"],  # type: ignore[arg-type]  # dlt's client may lack one
-    )
+    session = session_of(client)
+    rest = RESTClient(client["base_url"], auth=create_auth(client["auth"]), session=session)
     pages = rest.paginate(
         str(endpoint["path"]),
         params={**(endpoint.get("params") or {}), **resource["newest_params"]},
         headers=endpoint.get("headers"),
-        paginator=checked_paginator(config, resource),
+        paginator=checked_paginator(config, resource, session.announce),
         data_selector=endpoint.get("data_selector"),
     )
     key = key_columns(config, resource)

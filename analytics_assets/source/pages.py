@@ -7,19 +7,24 @@ of 0 is the end, and a cursor that comes back is followed for ever.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from dlt.common import jsonpath
+from dlt.sources.helpers.rest_client.client import PageData
 from dlt.sources.helpers.rest_client.paginators import (
     BasePaginator,
     JSONResponseCursorPaginator,
     RangePaginator,
 )
-from requests import Request, Response
+from jsonpath_ng import JSONPath
+from requests import Request, Response, codes
 
 from analytics_assets.source.errors import AnalyticsApiError, request_line
 from analytics_assets.source.records import Page
+
+compiled = lru_cache(jsonpath.compile_path)
 
 
 class CursorPaginator(JSONResponseCursorPaginator):
@@ -43,21 +48,28 @@ class CheckedPaginator(BasePaginator):
     """
 
     def __init__(
-        self, paginator: BasePaginator, selector: str | None, id_fields: list[str]
+        self, create: Callable[[], BasePaginator], selector: str | None, id_fields: list[str]
     ) -> None:
         """Wraps a paginator.
 
         Args:
-            paginator: What finds the way on.
+            create: Makes what finds the way on.
             selector: Where the list is; None leaves it to dlt to find it, and its body unchecked.
             id_fields: Fields of which a record has one at least.
         """
         super().__init__()
-        self._paginator = paginator
+        self._create = create
+        self._paginator = create()
         self._selector = selector
+        # Of an empty list `[*]` selects nothing, as of a missing one.
+        self._list = compiled(selector.removesuffix("[*]")) if selector else None
         self._id_fields = id_fields
         self._asked: set[str] = set()
         self._last_page = ""
+
+    def __deepcopy__(self, _: object) -> CheckedPaginator:
+        """One for another list: dlt asks for a copy for each parent of a child."""
+        return CheckedPaginator(self._create, self._selector, self._id_fields)
 
     @property
     def has_next_page(self) -> bool:
@@ -72,8 +84,11 @@ class CheckedPaginator(BasePaginator):
     def update_state(self, response: Response, data: Page | None = None) -> None:
         """Checks the body, then lets the paginator read it."""
         page = data if data is not None else []
-        if self._selector is not None:
-            self._check_body(response, page, self._selector)
+        if response.status_code == codes.no_content:
+            self._paginator._has_next_page = False
+            return
+        if self._list is not None:
+            self._check_body(response, page, self._list)
         if isinstance(self._paginator, RangePaginator):
             self._check_numbered_page(self._paginator, response, page)
         else:
@@ -92,27 +107,26 @@ class CheckedPaginator(BasePaginator):
             )
         self._asked.add(identity)
 
-    def _check_body(self, response: Response, page: Page, selector: str) -> None:
+    def _check_body(self, response: Response, page: Page, declared: JSONPath) -> None:
         body = response.json()
-        # Of an empty list `[*]` selects nothing, as of a missing one.
-        selected = jsonpath.find_values(selector.removesuffix("[*]"), body)
+        selected = jsonpath.find_values(declared, body)
         if not selected and self._is_record(body):
             page.append(dict(body))
             return
         if not selected or not (
             isinstance(selected[0], list | None)
-            or (selector != "$" and self._is_record(selected[0]))
+            or (self._selector != "$" and self._is_record(selected[0]))
         ):
             found = f"the keys {sorted(body)}" if isinstance(body, Mapping) else "something else"
             raise AnalyticsApiError(
                 f"{request_line(response.request)} answered {response.status_code} without the "
-                f"declared list `{selector}`: it has {found}. If the API has renamed it, "
+                f"declared list `{self._selector}`: it has {found}. If the API has renamed it, "
                 "change `data_selector` in the configuration."
             )
         if not all(isinstance(row, Mapping) for row in page):
             raise AnalyticsApiError(
                 f"{request_line(response.request)} answered rows that are no objects in "
-                f"`{selector}`: choose another `data_selector` in the configuration."
+                f"`{self._selector}`: choose another `data_selector` in the configuration."
             )
 
     def _check_numbered_page(
@@ -140,6 +154,23 @@ class CheckedPaginator(BasePaginator):
     def _is_record(self, value: Any) -> bool:
         is_error = isinstance(value, Mapping) and "error" in value
         return isinstance(value, Mapping) and not is_error and any(map(value.get, self._id_fields))
+
+
+class LastPage:
+    """Tells whether a list has come to its end.
+
+    Attributes:
+        is_reached: Whether the page seen last is the last one.
+    """
+
+    def __init__(self) -> None:
+        """Begins before the first page."""
+        self.is_reached = False
+
+    def note(self, page: PageData[Any]) -> PageData[Any]:
+        """A step that lets dlt's pages pass, which know the paginator that read them."""
+        self.is_reached = not page.paginator.has_next_page
+        return page
 
 
 def _identity(request: Request) -> str:

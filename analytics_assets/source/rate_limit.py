@@ -1,4 +1,4 @@
-"""The API's rate limit, as its answers tell it, kept by all threads of a load together.
+"""The API's rate limit, as its answers tell it, kept by all requests of a load together.
 
 No kept library reads it off the answers: limiters bound a rate that is known beforehand, and this
 one differs by endpoint and is told in `Retry-After` and `X-RateLimit-*` headers alone.
@@ -6,7 +6,6 @@ one differs by endpoint and is told in `Retry-After` and `X-RateLimit-*` headers
 
 from __future__ import annotations
 
-import threading
 import time
 from email.utils import parsedate_to_datetime
 
@@ -40,16 +39,12 @@ class RateLimit:
         self._tell = tell
         self._longest_wait = longest_wait
         self._resume_at = 0.0
-        self._lock = threading.Lock()
-        self._is_ended = threading.Event()
-
-    def end(self) -> None:
-        """Ends all waits: of a load that has ended no thread may stay behind."""
-        self._is_ended.set()
+        self._remaining = 0
+        self._remaining_until = 0.0
 
     @property
     def waited(self) -> float:
-        """Seconds that requests of this load were held back, at most one thread's count."""
+        """Seconds that requests of this load were held back."""
         return sum(end - start for start, end in self.waits)
 
     @property
@@ -57,19 +52,21 @@ class RateLimit:
         """Seconds until the API takes the next request; 0 where it takes it now."""
         return max(self._resume_at - time.monotonic(), 0.0)
 
+    def allows(self, under_way: int) -> bool:
+        """Whether the API takes one request more, beside those that are under way."""
+        is_told = time.monotonic() < self._remaining_until
+        return self.seconds_left == 0 and not (is_told and under_way >= self._remaining)
+
     def wait(self) -> None:
         """Holds a request back until the API takes it again.
 
         Raises:
-            AnalyticsApiError: If the load has ended, or that is longer than a load waits.
+            AnalyticsApiError: If that is longer than a load waits.
         """
         while (seconds := self.seconds_left) > 0:
             if seconds > self._longest_wait:
                 raise AnalyticsApiError(f"The API's rate limit is used up: {_come_back(seconds)}")
-            if self._is_ended.wait(seconds):
-                break
-        if self._is_ended.is_set():
-            raise AnalyticsApiError("The load has ended: no further request is sent.")
+            time.sleep(seconds)
 
     def learn(self, response: Response) -> float:
         """Reads off an answer whether, and until when, further requests are held back.
@@ -80,6 +77,7 @@ class RateLimit:
         Raises:
             AnalyticsApiError: If the request was rejected, for longer than a load waits.
         """
+        self._learn_what_remains(response)
         seconds = _seconds_to_wait(response)
         if seconds <= 0:
             return seconds
@@ -88,20 +86,26 @@ class RateLimit:
                 f"{request_line(response.request)} answered {response.status_code}: "
                 f"{_come_back(seconds)}"
             )
-        with self._lock:
-            now = time.monotonic()
-            resume_at = now + seconds
-            longer = resume_at - max(self._resume_at, now)
-            self._resume_at = max(resume_at, self._resume_at)
-            if longer > 0:
-                end = time.time() + seconds
-                self.waits.append((end - longer, end))
+        now = time.monotonic()
+        resume_at = now + seconds
+        longer = resume_at - max(self._resume_at, now)
+        self._resume_at = max(resume_at, self._resume_at)
+        if longer > 0:
+            end = time.time() + seconds
+            self.waits.append((end - longer, end))
         if self._longest_wait >= longer >= SHORTEST_WAIT_TOLD:
             self._tell(
                 f"The API's rate limit is used up: waiting {seconds:.0f} s, as it asks, before the "
                 "next request."
             )
         return seconds
+
+    def _learn_what_remains(self, response: Response) -> None:
+        remaining = response.headers.get("X-RateLimit-Remaining", "")
+        reset = response.headers.get("X-RateLimit-Reset", "")
+        if remaining.isdecimal() and reset.isdecimal():
+            self._remaining = int(remaining)
+            self._remaining_until = time.monotonic() + float(reset) - _now(response)
 
 
 def _come_back(seconds: float) -> str:

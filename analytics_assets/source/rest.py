@@ -5,18 +5,17 @@ Knows dlt and the configuration, and nothing of Dagster.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from typing import Any, cast
 
 import dlt
 from dlt.common.data_types.typing import TDataType
+from dlt.common.jsonpath import compile_path
 from dlt.common.schema import Schema
 from dlt.common.schema.typing import TColumnSchema
 from dlt.extract import DltResource, DltSource
-from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from dlt.sources.rest_api import rest_api_source
-from dlt.sources.rest_api.config_setup import create_paginator
 from dlt.sources.rest_api.typing import ClientConfig, EndpointResource
 from requests import Response
 
@@ -31,12 +30,15 @@ from analytics_assets.configuration.lineage import (
     parent_name,
     resource_named,
 )
+from analytics_assets.source.ahead import session_of
+from analytics_assets.source.batches import Batches
 from analytics_assets.source.changes import Changes
+from analytics_assets.source.children import announce_children
 from analytics_assets.source.columns import VERSION, ColumnNames, column_descriptions
 from analytics_assets.source.cursor import CursorWithinNow
 from analytics_assets.source.fan_out import FanOut
-from analytics_assets.source.pages import CheckedPaginator, CursorPaginator
-from analytics_assets.source.paginators import BareListPaginator
+from analytics_assets.source.pages import LastPage
+from analytics_assets.source.paginators import checked_paginator
 from analytics_assets.source.records import neutralize
 from analytics_assets.source.stored import (
     OpenDataset,
@@ -72,6 +74,7 @@ def build_source(
     changes: Changes,
     fan_out: FanOut,
     watermark: Watermark,
+    batches: Batches,
     start: int | None = None,
     window: Window | None = None,
 ) -> DltSource:
@@ -85,6 +88,7 @@ def build_source(
         changes: Counts the rows of this load that are new or changed.
         fan_out: Keeps count of the parents that a child asks for.
         watermark: Notes what had been loaded before.
+        batches: Passes the rows on to dlt, many at a time.
         start: First moment to load for an incremental resource, in epoch milliseconds; None
             loads from the beginning.
         window: What to load again; None loads what is new.
@@ -94,11 +98,12 @@ def build_source(
     """
     resource = resource_named(config, name)
     resources: list[str | EndpointResource | DltResource] = [
-        _endpoint_resource(config, resource, fan_out, start, window)
+        _endpoint_resource(config, resource, client, fan_out, start, window)
     ]
     parent = parent_name(resource)
     if parent:
-        resources.append(parent_rows(config, name, open_dataset, fan_out, window))
+        announce = announce_children(config, resource, client)
+        resources.append(parent_rows(config, name, open_dataset, fan_out, window, announce))
     source = rest_api_source(
         {
             "client": client,
@@ -115,10 +120,15 @@ def build_source(
     table.apply_hints(columns=columns)
     stored = stored_columns(open_dataset, name)
     names = ColumnNames([*columns, *stored], source.schema.naming.normalize_path)
-    steps = [neutralize(resource, key_columns(config, resource), names, stored)]
+    steps: list[Callable[..., Any]] = [
+        neutralize(resource, key_columns(config, resource), names, stored)
+    ]
+    last_page = LastPage()
     if parent:
         note = keep_place if window is None else keep_coverage
         steps = [fan_out.count, note(name, fan_out), *steps]
+    else:
+        steps = [last_page.note, *steps]
     if window is None:
         steps = [watermark.note, *steps]
     cursor = cursor_field(resource)
@@ -126,8 +136,11 @@ def build_source(
     # dlt neither uses nor moves its cursor in a window.
     if cursor and window is None:
         steps.append(CursorWithinNow(name, cursor))
+    types = {name: hints["data_type"] for name, hints in columns.items() if hints["data_type"]}
+    batches.begin(types | stored, lambda: fan_out.is_through if parent else last_page.is_reached)
+    steps.append(batches)
     for step in steps:
-        table.add_step(step)  # type: ignore[arg-type]  # a step need not take dlt's second argument
+        table.add_step(step)
     source.resources.add(_table_marks(config, resource))
     return source
 
@@ -142,6 +155,7 @@ def _schema(name: str) -> Schema:
 def _endpoint_resource(
     config: ApiConfig,
     resource: ResourceConfig,
+    client: ClientConfig,
     fan_out: FanOut,
     start: int | None,
     window: Window | None,
@@ -151,7 +165,10 @@ def _endpoint_resource(
         EndpointResource, {key: word for key, word in resource.items() if key not in OWN_KEYS}
     )
     endpoint = endpoint_of(resource).copy()
-    endpoint["paginator"] = checked_paginator(config, resource)
+    endpoint["paginator"] = checked_paginator(config, resource, session_of(client).announce)
+    if selector := complete_endpoint(config, resource).get("data_selector"):
+        # dlt would compile it anew for each page, which takes longer than to read the page.
+        endpoint["data_selector"] = compile_path(selector)
     if parent_name(resource):
         # A function of its own: dlt copies the configuration, and of a method its object, too.
         def skip_parent(response: Response, *_: Any) -> None:
@@ -173,27 +190,7 @@ def _endpoint_resource(
         "endpoint": endpoint,
         # dlt's own default appends: each load would store all rows once more.
         "write_disposition": "merge",
-        # A child's requests are independent of each other; they run in dlt's extract workers.
-        "parallelized": parent_name(resource) is not None,
     }
-
-
-def checked_paginator(config: ApiConfig, resource: ResourceConfig) -> BasePaginator:
-    """The resource's paginator, or the default one, with its pages checked."""
-    endpoint = complete_endpoint(config, resource)
-    declared: Any = endpoint.get("paginator")
-    if "bare_list" in resource:
-        paginator: BasePaginator = BareListPaginator(resource["bare_list"])
-    elif isinstance(declared, dict) and declared["type"] == "cursor":
-        paginator = CursorPaginator(**{key: declared[key] for key in declared if key != "type"})
-    else:
-        # `validate` refuses those that are none.
-        paginator = cast(BasePaginator, create_paginator(declared))
-    selector = endpoint.get("data_selector")
-    key = key_columns(config, resource)
-    filled_from = resource.get("filled_from", {})
-    id_fields = [*key, *(source for column in key for source in filled_from.get(column, []))]
-    return CheckedPaginator(paginator, str(selector) if selector else None, id_fields)
 
 
 def declared_columns(config: ApiConfig, resource: ResourceConfig) -> dict[str, TColumnSchema]:

@@ -43,6 +43,7 @@ def parent_rows(
     open_dataset: OpenDataset,
     fan_out: FanOut,
     window: Window | None,
+    announce: Callable[[Page], None],
 ) -> DltResource:
     """A stand-in for a child's parent: yields the parent's rows from the warehouse.
 
@@ -53,6 +54,8 @@ def parent_rows(
       `PARENTS_PER_LOAD`. The child's own state keeps the place, so that no selection of assets
       can starve another, and moves on with each load, so that a killed run repeats one at most.
     - In a window: the rows whose cursor lies in it, in loads as large. The place stays.
+
+    `announce` is told of them before they are asked for.
 
     Raises:
         WarehouseError: When read, if the parent was never loaded.
@@ -92,6 +95,7 @@ def parent_rows(
             fan_out.place = found[-1][-2:] if found else None
         page = [dict(zip(fields, row, strict=False)) for row in found]
         fan_out.begin(page, pending, was_served=_has_rows(open_dataset(child), child))
+        announce(page)
         yield page
 
     return rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from weakref import WeakKeyDictionary
@@ -13,7 +12,7 @@ from analytics_assets.source.telling import Tell
 
 
 class Traffic:
-    """Counts the requests of one load, from all its threads.
+    """Counts the requests of one load.
 
     Attributes:
         requests: Attempts to send a request.
@@ -32,19 +31,19 @@ class Traffic:
         self.by_second: Counter[int] = Counter()
         # A retry sends the same object again.
         self._attempts: WeakKeyDictionary[PreparedRequest, int] = WeakKeyDictionary()
-        self._lock = threading.Lock()
 
-    def count_attempt(self, request: PreparedRequest) -> int:
-        """Counts one attempt to send a request, and returns which one of that request it is."""
-        with self._lock:
-            attempt = self._attempts.get(request, 0) + 1
-            self._attempts[request] = attempt
-            self.requests += 1
-            self.retries += attempt > 1
-            self.by_second[int(time.time())] += 1
-        return attempt
+    def count_attempt(self, request: PreparedRequest) -> None:
+        """Counts one attempt to send a request."""
+        attempt = self._attempts.get(request, 0) + 1
+        self._attempts[request] = attempt
+        self.requests += 1
+        self.retries += attempt > 1
+        self.by_second[int(time.time())] += 1
+
+    def attempts_of(self, request: PreparedRequest) -> int:
+        """The attempts that were made to send a request."""
+        return self._attempts.get(request, 0)
 
     def count_bytes(self, received: int) -> None:
         """Counts the bytes of one answer."""
-        with self._lock:
-            self.bytes_received += received
+        self.bytes_received += received

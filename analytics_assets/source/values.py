@@ -17,7 +17,7 @@ Record = dict[str, Any]
 
 KINDS: dict[str, type] = {"bool": bool, "bigint": int, "double": float}
 DECLARED_KINDS: dict[str, type] = {"boolean": bool, "number": int, "float": float}
-VARIANTS: dict[type, TDataType] = {
+DATA_TYPES: dict[type, TDataType] = {
     str: "text",
     bool: "bool",
     int: "bigint",
@@ -25,6 +25,7 @@ VARIANTS: dict[type, TDataType] = {
     dict: "json",
     list: "json",
 }
+NUMBERS = {bool, int, float}
 LARGEST_EXACT = 2**53
 """The largest whole number up to which a double holds each one."""
 SMALLEST_BIGINT, LARGEST_BIGINT = -(2**63), 2**63 - 1
@@ -54,8 +55,6 @@ def fit_values(
 
     def must_stand_beside(field: str, value: Any) -> bool:
         kind = type(value)
-        if kind not in (bool, int, float):
-            return False
         column = kinds.setdefault(field, kind)
         if kind is int and abs(value) > LARGEST_EXACT:
             return is_beyond_bigint(value) or column in (bool, float)
@@ -65,7 +64,11 @@ def fit_values(
         for field in arrays:
             if isinstance(record.get(field), (str, int, float)):
                 record[field] = [record[field]]
-        beside = [field for field, value in record.items() if must_stand_beside(field, value)]
+        beside = [
+            field
+            for field, value in record.items()
+            if type(value) in NUMBERS and must_stand_beside(field, value)
+        ]
         for field in beside:
             value = record[field]
             if fields.get(field) == "string":
@@ -96,7 +99,13 @@ def as_writable(value: Any) -> Any:
     return str(value) if is_beyond_bigint(value) else value
 
 
-def set_aside(record: Record, field: str, value: Any) -> None:
-    """Moves a value to the column where dlt keeps values of its type (dlt, "Variant columns")."""
-    record[f"{field}__v_{VARIANTS[type(value)]}"] = value
+def set_aside(record: Record, field: str, value: Any) -> str:
+    """Moves a value to the column where dlt keeps values of its type (dlt, "Variant columns").
+
+    Returns:
+        The column.
+    """
+    column = f"{field}__v_{DATA_TYPES[type(value)]}"
+    record[column] = value
     record[field] = None
+    return column

@@ -1,0 +1,49 @@
+"""Rows become Arrow tables without losing a value, whatever its column holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from dlt.common.data_types.typing import TDataType
+
+from analytics_assets.source.batches import to_table
+
+Row = dict[str, Any]
+
+FITTED: list[tuple[dict[str, TDataType], list[Any], Row]] = [
+    ({"a": "text"}, ["x", 7, True, 1.5], {"a": ["x", "7", "True", "1.5"]}),
+    ({"a": "bigint"}, [1, "2", 3.0], {"a": [1, 2, 3]}),
+    (
+        {"a": "bigint"},
+        [1, "soon", 2.5, True, {"b": 1}],
+        {
+            "a": [1, None, None, None, None],
+            "a__v_text": [None, "soon", None, None, None],
+            "a__v_double": [None, None, 2.5, None, None],
+            "a__v_bool": [None, None, None, True, None],
+            "a__v_json": [None, None, None, None, '{"b":1}'],
+        },
+    ),
+    ({"a": "double"}, [1, 2.5], {"a": [1.0, 2.5]}),
+    ({"a": "json"}, [{"b": [1]}, [2], "x"], {"a": ['{"b":[1]}', "[2]", None]}),
+    ({}, [None, 3, "x"], {"a": [None, 3, None], "a__v_text": [None, None, "x"]}),
+    ({}, [None, None], {}),
+]
+
+
+@pytest.mark.parametrize(("types", "values", "expected"), FITTED)
+def test_a_value_stands_in_its_column_or_beside_it(
+    types: Mapping[str, TDataType], values: list[Any], expected: Row
+) -> None:
+    known = dict(types)
+    table = to_table([{"a": value} for value in values], known).to_pydict()
+    for column, stored in expected.items():
+        assert table[column] == stored
+    assert all(known[column] for column in table)
+
+
+def test_a_field_that_only_some_rows_have_is_null_in_the_others() -> None:
+    table = to_table([{"a": 1}, {"b": "x"}, {"a": 2, "c": None}], {})
+    assert table.to_pydict() == {"a": [1, None, 2], "b": [None, "x", None]}
