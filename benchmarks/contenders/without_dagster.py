@@ -1,0 +1,44 @@
+"""The project's own loading without Dagster's runs, steps, checks and metadata.
+
+It shows what these cost. `python -m benchmarks.contenders.without_dagster WAREHOUSE.duckdb`
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+from dagster import DagsterLogManager
+
+from analytics_assets.assets.garbage import searching_new_objects_alone
+from analytics_assets.assets.load import AssetLoad
+from analytics_assets.configuration import ANALYTICS
+from analytics_assets.resources import AnalyticsApi, Warehouse
+
+
+def main() -> None:
+    """Loads into the file named, each parent before its children."""
+    os.environ["DESTINATION__DUCKDB__CREDENTIALS"] = sys.argv[1]
+    # The configuration lists parents before their children.
+    for resource in ANALYTICS["resources"]:
+        _load(str(resource["name"]), AnalyticsApi(), Warehouse())
+
+
+def _load(name: str, api: AnalyticsApi, warehouse: Warehouse) -> None:
+    log = cast("DagsterLogManager", logging.getLogger(name))
+    with searching_new_objects_alone(), warehouse.opened(log) as client:
+        load = AssetLoad(ANALYTICS, name, api, warehouse, client, None, _ignore, _ignore)
+        for source in load.sources():
+            with TemporaryDirectory(prefix=f"{name}_") as directory:
+                warehouse.pipeline(name, directory).run(source)
+
+
+def _ignore(*_: Any) -> None:
+    """Tells and shows nobody anything."""
+
+
+if __name__ == "__main__":
+    main()
