@@ -14,7 +14,12 @@ PORT ?= 3000
 # Tests have servers, files and ports of their own: a process of tests for each core.
 PARALLEL := --numprocesses auto --dist worksteal
 
-# Of `make bench`: the events of the table whose metadata is timed.
+# Of `make bench`: the sizes, latencies (ms) and rounds of the comparison, and where its report goes;
+# the events of the table whose metadata is timed.
+SIZES ?= S M
+LATENCIES ?= 0 20 50
+ROUNDS ?= 3
+REPORT ?= docs/benchmarks.md
 ROWS ?= 1000000
 
 export DAGSTER_DISABLE_TELEMETRY := yes
@@ -66,10 +71,23 @@ dev: .venv/installed ## open the Dagster UI on http://127.0.0.1:3000
 screenshots: .venv/installed chromium ## take the pictures of the README
 	$(BIN)/python -m docs.screenshots
 
-bench: .venv/installed ## measure, as ratios
+bench: .venv/installed .venv-airbyte/installed ## measure, as ratios (hours; SIZES=S ROUNDS=1: minutes)
 	$(BIN)/python -m benchmarks.definitions
+	$(BIN)/python -m benchmarks.compare --sizes $(SIZES) --latencies $(LATENCIES) --runs $(ROUNDS) --output $(REPORT)
+	$(BIN)/python -m benchmarks.increments --size $(lastword $(SIZES))
+	$(BIN)/python -m benchmarks.rate_limit
+	$(BIN)/python -m benchmarks.long_list
+	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.checks
 	$(BIN)/python -m benchmarks.metadata $(ROWS)
+
+# What people would use instead, in an environment of its own: it needs other versions.
+.venv-airbyte/installed:
+	@test -n "$(PYTHON)" || { echo "Python 3.10 - 3.13 is needed, and none was found."; exit 1; }
+	$(PYTHON) -m venv .venv-airbyte
+	@.venv-airbyte/bin/pip install --quiet --disable-pip-version-check airbyte==0.71.3 \
+		|| echo "airbyte cannot be installed here: it will be missing from the comparison"
+	@touch $@
 
 constraints: .venv/installed ## resolve constraints.txt anew
 	$(BIN)/pip install --quiet uv
@@ -90,4 +108,4 @@ chromium:
 	} || echo "chromium is missing: the tests of the UI will be skipped"
 
 clean: ## delete what was installed
-	rm -rf .venv .venv-latest node_modules build *.egg-info
+	rm -rf .venv .venv-latest .venv-airbyte node_modules build *.egg-info

@@ -128,6 +128,14 @@ WRONG: list[tuple[Callable[[Any], object], str]] = [
         "`cadence.name` is that of another cadence, too",
     ),
     (
+        lambda resource: resource["endpoint"].update(paginator={"type": "single_page"}),
+        "`since_param` needs a paginator of the type `cursor`",
+    ),
+    (
+        lambda resource: resource["endpoint"].update(path="/v2/teams/{resources.teams.id}/x"),
+        "`since_param` stands on a child",
+    ),
+    (
         lambda resource: resource.update(newest_params={"limit": 1}),
         "`newest_params` stands without `endpoint.incremental`",
     ),

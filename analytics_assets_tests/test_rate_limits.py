@@ -47,8 +47,7 @@ def test_a_fan_out_uses_the_limit_and_gives_no_request_up(
     statuses = Counter(entry["status"] for entry in log)
     assert statuses[200] == PARENTS
     windows = PARENTS // ALLOWED
-    assert statuses[429] <= 20 * windows, "one rejected request for each thread and window"
-    # Held back while the answers said that nothing remained, most are not even rejected.
+    # Held back by what the answers said remained, most are not even rejected.
     assert statuses[429] <= PARENTS // 10
     seconds = log[-1]["at"] - log[0]["at"]
     could_be_asked = ALLOWED * (1 + seconds / WINDOW)

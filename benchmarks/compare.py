@@ -8,7 +8,6 @@ more than an hour; `--help` lists the options.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,21 +15,13 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from analytics_assets_tests.demo_api.server import REPOSITORY
-from analytics_assets_tests.support import RESOURCES, DemoApi, running_demo_api, settings_of
+from analytics_assets_tests.support import RESOURCES, DemoApi, running_demo_api
+from benchmarks.cli import environment
 from benchmarks.lineup import LIMIT, OTHERS, PROJECT, SIZES, Contender
 from benchmarks.measure import CommandFailedError, measure
 from benchmarks.report import Comparison, Run, Setting, write_report
 
 SCHEMA = "analytics"
-FOREIGN_SETTINGS = ("DAGSTER_HOME", "ANALYTICS_", "DESTINATION__", "ACCESS_TOKEN")
-"""Beginnings of settings that the user may have, and that would change what is measured."""
-OWN_SETTINGS = {
-    "DAGSTER_DISABLE_TELEMETRY": "yes",
-    "RUNTIME__DLTHUB_TELEMETRY": "false",
-    # The contenders run elsewhere, so that no `.env` or `.dlt` here is read.
-    "PYTHONPATH": str(REPOSITORY),
-}
 
 
 class NotTheSameRowsError(Exception):
@@ -105,21 +96,13 @@ def _run(contender: Contender, api: DemoApi) -> Run:
             with api.counted() as requests:
                 measurement = measure(
                     contender.command(warehouse),
-                    _environment(api, warehouse),
+                    environment(api, warehouse),
                     folder,
                     folder / "output.log",
                 )
         except CommandFailedError as error:
             raise CommandFailedError(f"{contender.title}: {error}") from error
         return Run(measurement, sum(requests.values()), _count_rows(warehouse))
-
-
-def _environment(api: DemoApi, warehouse: Path) -> dict[str, str]:
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_SETTINGS)
-    }
-    credentials = {"DESTINATION__DUCKDB__CREDENTIALS": str(warehouse)}
-    return {**inherited, **OWN_SETTINGS, **settings_of(api), **credentials}
 
 
 def _count_rows(warehouse: Path) -> dict[str, int]:

@@ -23,7 +23,7 @@ from analytics_assets.pictures import draw_pictures
 from analytics_assets.resources import AnalyticsApi, Warehouse
 from analytics_assets.resources.warehouse import DATASET
 from analytics_assets.source.ahead import session_of
-from analytics_assets.source.batches import Batches
+from analytics_assets.source.batches import Collector
 from analytics_assets.source.changes import Changes
 from analytics_assets.source.clock import iso_time
 from analytics_assets.source.fan_out import FanOut
@@ -88,7 +88,7 @@ class AssetLoad:
         self._tell(f"{request_of(self._resource)}: {self._what_is_asked_for()}.")
         client = self._api.client(self._api.retry_policy(), self._traffic, self._rate_limit)
         open_dataset = self._warehouse.open_dataset
-        batches = Batches()
+        collector = Collector()
         is_complete = False
         with session_of(client):
             while not is_complete:
@@ -103,11 +103,11 @@ class AssetLoad:
                     changes=changes,
                     fan_out=self._fan_out,
                     watermark=self._watermark,
-                    batches=batches,
+                    collector=collector,
                     start=self._api.start(),
                     window=self._window,
                 )
-                batches.check_that_all_passed(self._name)
+                collector.check_that_all_passed(self._name)
                 self._brought += changes.brought
                 self._unchanged += changes.unchanged
                 is_complete = self._fan_out.is_complete

@@ -34,11 +34,26 @@ def endpoint_faults(config: ApiConfig, resource: ResourceConfig) -> Iterator[str
     if "bare_list" in resource and resource["bare_list"]["limit_param"] not in params:
         limit = resource["bare_list"]["limit_param"]
         yield f"{label}: `endpoint.params.{limit}` is missing: it tells `bare_list` a full page"
+    if "since_param" in resource:
+        yield from _since_faults(f"{label}: `since_param`", config, resource)
     for param, value in params.items():
         yield from _param_faults(f"{label}: `endpoint.params.{param}`", value)
     if "bare_list" not in resource:
         paginator = complete_endpoint(config, resource).get("paginator")
         yield from _paginator_faults(f"{label}: `endpoint.paginator`", paginator)
+
+
+def _since_faults(label: str, config: ApiConfig, resource: ResourceConfig) -> Iterator[str]:
+    """What keeps a list from being read in stretches of time."""
+    endpoint = complete_endpoint(config, resource)
+    paginator = endpoint.get("paginator")
+    is_cursor = isinstance(paginator, dict) and paginator.get("type") == "cursor"
+    if parent_name(resource):
+        yield f"{label} stands on a child, whose lists are read at once already: leave it out"
+    if not is_cursor or not endpoint.get("data_selector"):
+        yield f"{label} needs a paginator of the type `cursor` and a `data_selector`"
+    if "convert" in (endpoint.get("incremental") or {}):
+        yield f"{label} needs times in epoch milliseconds, and `endpoint.incremental` converts them"
 
 
 def _param_faults(label: str, value: Any) -> Iterator[str]:

@@ -57,7 +57,6 @@ class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provid
         gt=0,
         description="Seconds to wait for a connection, and for the next byte.",
     )
-
     connections: int = Field(
         default=32, ge=1, description="Requests that are under way at once at most."
     )

@@ -40,9 +40,9 @@ class ListAhead:
 
     def follow(self, response: Response) -> Request | None:
         """The request for the page after one that has come; None after the last one."""
-        found = find_values(self._selector, response.json())
-        page = found[0] if len(found) == 1 and isinstance(found[0], list) else found
         try:
+            found = find_values(self._selector, response.json())
+            page = found[0] if len(found) == 1 and isinstance(found[0], list) else found
             # A copy: a paginator may take rows out of it.
             self._paginator.update_state(response, list(page))
             self._paginator.update_request(self.request)

@@ -43,28 +43,33 @@ KINDS: dict[TDataType, set[type]] = {
 """The values that a column of a type takes as they are."""
 
 
-class Batches(ItemTransform[Page, Any]):
-    """The last step of a load: collects its pages, and passes them on as Arrow tables."""
+class Collector:
+    """A step that makes one page of many.
 
-    # Behind dlt's own step that moves a cursor, and the one that sets it back.
-    placement_affinity: ClassVar[float] = 2
+    It stands before dlt's own step that filters by a cursor, which lets nothing pass of a page that
+    it filters as a whole: behind that, a last page could be missed.
+    """
 
     def __init__(self) -> None:
         """Begins without a row."""
-        super().__init__(lambda page: page)
-        self._types: dict[str, TDataType] = {}
-        self._is_last: Callable[[], bool] = lambda: True
         self._rows: Page = []
+        self._is_last: Callable[[], bool] = lambda: True
 
-    def begin(self, columns: Mapping[str, TDataType], is_last: Callable[[], bool]) -> None:
-        """Notes what is known of a load.
+    def begin(self, is_last: Callable[[], bool]) -> None:
+        """Begins a load.
 
         Args:
-            columns: The columns that exist or are declared, and dlt's types of them.
-            is_last: Whether the page at hand is the last one of the load.
+            is_last: Whether the page at hand is its last one.
         """
-        self._types = dict(columns)
         self._is_last = is_last
+
+    def collect(self, page: Page) -> Page | None:
+        """The step: takes a page; passes on what was collected once it is enough, or all."""
+        self._rows += page
+        if len(self._rows) < ROWS_PER_BATCH and not self._is_last():
+            return None
+        rows, self._rows = self._rows, []
+        return rows
 
     def check_that_all_passed(self, name: str) -> None:
         """Looks for rows that were read, and not passed on, once a load is done.
@@ -77,14 +82,28 @@ class Batches(ItemTransform[Page, Any]):
                 f"{len(self._rows)} rows of {name} were read and not loaded: please report it."
             )
 
+
+class AsTables(ItemTransform[Page, Any]):
+    """The last step of a load: turns pages into Arrow tables."""
+
+    # Behind dlt's own step that moves a cursor, and the one that sets it back.
+    placement_affinity: ClassVar[float] = 2
+
+    def __init__(self, columns: Mapping[str, TDataType]) -> None:
+        """Begins with what is known.
+
+        Args:
+            columns: The columns that exist or are declared, and dlt's types of them.
+        """
+        super().__init__(lambda page: page)
+        self._types = dict(columns)
+
     def __call__(self, page: Page, meta: Any = None) -> pa.Table | DataItemWithMeta | None:
-        """Takes a page; passes on a table once there are enough rows, or no more."""
-        self._rows += page
-        if not self._rows or (len(self._rows) < ROWS_PER_BATCH and not self._is_last()):
+        """Turns a page into a table."""
+        if not page:
             return None
-        rows, self._rows = self._rows, []
         known = set(self._types)
-        table = to_table(rows, self._types)
+        table = to_table(page, self._types)
         # A table has no type for JSON: dlt has to be told of each column that is new.
         new = [name for name in self._types.keys() - known if self._types[name] == "json"]
         if not new:

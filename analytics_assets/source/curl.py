@@ -11,6 +11,7 @@ import errno
 import math
 import os
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import lru_cache
@@ -31,13 +32,14 @@ BROKEN_OFF: dict[int, type[exceptions.RequestException]] = {
     pycurl.E_BAD_CONTENT_ENCODING: exceptions.ContentDecodingError,
     pycurl.E_OPERATION_TIMEDOUT: exceptions.Timeout,
     pycurl.E_PEER_FAILED_VERIFICATION: exceptions.SSLError,
-    pycurl.E_URL_MALFORMAT: exceptions.InvalidURL,
-    pycurl.E_UNSUPPORTED_PROTOCOL: exceptions.InvalidSchema,
 }
 """The errors of `requests` for those of libcurl (libcurl-errors(3)); others are a connection's."""
 
 ANSWERS_AHEAD = 4
 """Answers that are kept until they are asked for, to each connection."""
+BYTES_AHEAD = 64_000_000
+"""Bytes of such answers from which on no further one is asked for."""
+SHORTEST_SLEEP = 0.01
 LONGEST_SLEEP = 1.0
 """Seconds after which libcurl is asked again whether a request has taken too long."""
 
@@ -81,6 +83,8 @@ class CurlAdapter(BaseAdapter):
         self._announced: Iterator[tuple[PreparedRequest, Follow]] = iter(())
         self._following: dict[PreparedRequest, Follow] = {}
         self._ahead: dict[PreparedRequest, _Transfer] = {}
+        self.ended_at = 0.0
+        """When what `send` gave last had come, on the monotonic clock: it may have been ahead."""
 
     def __deepcopy__(self, _: object) -> CurlAdapter:
         """Itself: dlt validates a copy of the configuration, of which this is a part."""
@@ -137,6 +141,7 @@ class CurlAdapter(BaseAdapter):
             if transfer.outcome is not None:
                 break
             self._sleep()
+        self.ended_at = transfer.ended_at
         if isinstance(transfer.outcome, Exception):
             raise transfer.outcome
         return transfer.outcome
@@ -162,12 +167,18 @@ class CurlAdapter(BaseAdapter):
         """Waits until something comes, or libcurl itself has something to do."""
         milliseconds = self._multi.timeout()
         is_told = milliseconds >= 0
-        self._multi.select(min(milliseconds / 1000, LONGEST_SLEEP) if is_told else LONGEST_SLEEP)
+        seconds = min(milliseconds / 1000, LONGEST_SLEEP) if is_told else LONGEST_SLEEP
+        if any(self._multi.fdset()):
+            self._multi.select(seconds)
+        else:
+            # `select` would return at once: nothing is open yet, as while a name is looked up.
+            time.sleep(min(seconds, SHORTEST_SLEEP))
 
     def _send_ahead(self, way: _Way) -> None:
         while (
             len(self._under_way) < self._connections
             and len(self._ahead) < ANSWERS_AHEAD * self._connections
+            and sum(ahead.body.tell() for ahead in self._ahead.values()) < BYTES_AHEAD
             and self.may_send_ahead(len(self._under_way))
             and (announced := self._next_announced())
         ):
@@ -206,11 +217,15 @@ class CurlAdapter(BaseAdapter):
         self._multi.remove_handle(curl)
         curl.reset()
         self._idle.append(curl)
-        transfer.outcome = self.end(transfer.request, outcome) or outcome
-        if transfer.follow and isinstance(transfer.outcome, CurlResponse):
-            following = transfer.follow(transfer.outcome)
-            if following:
-                self._following[following] = transfer.follow
+        transfer.ended_at = time.monotonic()
+        try:
+            transfer.outcome = self.end(transfer.request, outcome) or outcome
+            if transfer.follow and isinstance(transfer.outcome, CurlResponse):
+                following = transfer.follow(transfer.outcome)
+                if following:
+                    self._following[following] = transfer.follow
+        except Exception as error:
+            transfer.outcome = error
 
 
 class _Way(NamedTuple):
@@ -229,6 +244,7 @@ class _Transfer:
         self.follow = follow
         self.body = BytesIO()
         self.outcome: CurlResponse | Exception | None = None
+        self.ended_at = 0.0
         self._lines: list[bytes] = []
 
     def read_line(self, line: bytes) -> None:
@@ -267,8 +283,8 @@ def _prepare(curl: pycurl.Curl, transfer: _Transfer, way: _Way) -> None:
     curl.setopt(pycurl.CUSTOMREQUEST, str(request.method))
     if request.body is not None:
         curl.setopt(pycurl.POSTFIELDS, request.body)
-    # libcurl sends the field that it decodes by; an empty value would leave the field out.
-    curl.setopt(pycurl.ACCEPT_ENCODING, request.headers.get("Accept-Encoding", "identity"))
+    # All that libcurl can decode.
+    curl.setopt(pycurl.ACCEPT_ENCODING, "")
     curl.setopt(
         pycurl.HTTPHEADER,
         [

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -23,7 +24,12 @@ from tenacity import (
 )
 
 from analytics_assets.source.curl import CurlAdapter, CurlResponse, Follow
-from analytics_assets.source.errors import AnalyticsApiError, request_line, what_happened
+from analytics_assets.source.errors import (
+    AnalyticsApiError,
+    SettingError,
+    request_line,
+    what_happened,
+)
 from analytics_assets.source.rate_limit import RateLimit
 from analytics_assets.source.traffic import Traffic
 
@@ -110,11 +116,13 @@ class ApiSession(Session):
         """
         # dlt's REST client raises for a status itself, after the retries.
         super().__init__(timeout=retry.timeout, raise_for_status=False)
+        self._backoff = wait_exponential(retry.backoff_factor, max=retry.max_wait)
+        self._rate_limit = rate_limit
         self._retrying = Retrying(
             # dlt raises for a status before the answer comes here; other callers need not.
             retry=retry_if_exception(retry.covers)
             | retry_if_result(lambda response: response.status_code in retry.statuses),
-            wait=partial(_seconds_before_retry, wait_exponential(retry.backoff_factor), rate_limit),
+            wait=self._seconds_before_retry,
             stop=stop_after_attempt(retry.attempts),
             reraise=True,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
@@ -126,6 +134,10 @@ class ApiSession(Session):
         environment = self.merge_environment_settings(base_url, {}, None, None, None)
         self.proxies, self.verify = environment["proxies"], environment["verify"]
         self.trust_env = False
+        if isinstance(self.verify, str) and not Path(self.verify).exists():
+            raise SettingError(
+                f"REQUESTS_CA_BUNDLE names {self.verify}, which is no file: correct or unset it."
+            )
         self.params: dict[str, Any] = {}
         self._announced: dict[str, PreparedRequest] = {}
 
@@ -174,9 +186,18 @@ class ApiSession(Session):
         )
         return prepared
 
+    def _seconds_before_retry(self, state: RetryCallState) -> float:
+        """Seconds before a request is sent again; 0 where the API has said how long to wait.
+
+        What has come ahead may have waited long enough already.
+        """
+        if self._rate_limit.seconds_left:
+            return 0.0
+        return max(self._backoff(state) - (time.monotonic() - self._adapter.ended_at), 0.0)
+
     def _follower(self, announced: AnnouncedList) -> Follow:
         def follow(response: Response) -> PreparedRequest | None:
-            request = announced.follow(response) if response.ok else None
+            request = announced.follow(response) if _carries_json(response) else None
             return self._prepare_ahead(request) if request else None
 
         return follow
@@ -185,13 +206,6 @@ class ApiSession(Session):
         prepared = self._prepare(request)
         self._announced[_identity(request)] = prepared
         return prepared
-
-
-def _seconds_before_retry(
-    backoff: wait_exponential, rate_limit: RateLimit, state: RetryCallState
-) -> float:
-    """Seconds before a request is sent again; 0 where the API has said for how long to wait."""
-    return 0.0 if rate_limit.seconds_left else backoff(state)
 
 
 class ApiAdapter(CurlAdapter):
@@ -249,7 +263,7 @@ class ApiAdapter(CurlAdapter):
                 raise outcome
             self._traffic.count_bytes(outcome.bytes_received)
             self._rate_limit.learn(outcome)
-            if outcome.ok and not outcome.is_redirect:
+            if _carries_json(outcome):
                 _parse_once(outcome)
         except RETRIED_ERRORS as error:
             self._note_failure(request, what_happened(error))
@@ -278,6 +292,10 @@ def _origin(request: PreparedRequest) -> str:
 def _identity(request: Request) -> str:
     params = sorted((request.params or {}).items())
     return str((str(request.method).upper(), request.url, params, request.headers, request.json))
+
+
+def _carries_json(response: Response) -> bool:
+    return response.ok and not response.is_redirect
 
 
 def _parse_once(response: Response) -> None:

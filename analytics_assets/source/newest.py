@@ -66,7 +66,8 @@ def ask_for_newest(config: ApiConfig, name: str, client: ClientConfig) -> Newest
     )
     key = key_columns(config, resource)
     to_records = neutralize(resource, key, ColumnNames(resource["fields"], str), {})
-    records = to_records(list(next(pages, [])))
+    with session:
+        records = to_records(list(next(pages, [])))
     if not records:
         return None
     newest = records[0]

@@ -68,11 +68,8 @@ class RateLimit:
                 raise AnalyticsApiError(f"The API's rate limit is used up: {_come_back(seconds)}")
             time.sleep(seconds)
 
-    def learn(self, response: Response) -> float:
+    def learn(self, response: Response) -> None:
         """Reads off an answer whether, and until when, further requests are held back.
-
-        Returns:
-            The seconds that the answer asks to wait; 0 or less where it does not.
 
         Raises:
             AnalyticsApiError: If the request was rejected, for longer than a load waits.
@@ -80,7 +77,7 @@ class RateLimit:
         self._learn_what_remains(response)
         seconds = _seconds_to_wait(response)
         if seconds <= 0:
-            return seconds
+            return
         if not response.ok and seconds > self._longest_wait:
             raise AnalyticsApiError(
                 f"{request_line(response.request)} answered {response.status_code}: "
@@ -98,7 +95,6 @@ class RateLimit:
                 f"The API's rate limit is used up: waiting {seconds:.0f} s, as it asks, before the "
                 "next request."
             )
-        return seconds
 
     def _learn_what_remains(self, response: Response) -> None:
         remaining = response.headers.get("X-RateLimit-Remaining", "")

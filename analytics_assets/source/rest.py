@@ -31,7 +31,7 @@ from analytics_assets.configuration.lineage import (
     resource_named,
 )
 from analytics_assets.source.ahead import session_of
-from analytics_assets.source.batches import Batches
+from analytics_assets.source.batches import AsTables, Collector
 from analytics_assets.source.changes import Changes
 from analytics_assets.source.children import announce_children
 from analytics_assets.source.columns import VERSION, ColumnNames, column_descriptions
@@ -74,7 +74,7 @@ def build_source(
     changes: Changes,
     fan_out: FanOut,
     watermark: Watermark,
-    batches: Batches,
+    collector: Collector,
     start: int | None = None,
     window: Window | None = None,
 ) -> DltSource:
@@ -88,7 +88,7 @@ def build_source(
         changes: Counts the rows of this load that are new or changed.
         fan_out: Keeps count of the parents that a child asks for.
         watermark: Notes what had been loaded before.
-        batches: Passes the rows on to dlt, many at a time.
+        collector: Collects the rows, to pass them on to dlt many at a time.
         start: First moment to load for an incremental resource, in epoch milliseconds; None
             loads from the beginning.
         window: What to load again; None loads what is new.
@@ -133,12 +133,13 @@ def build_source(
         steps = [watermark.note, *steps]
     cursor = cursor_field(resource)
     steps.append(changes.drop_unchanged if cursor else changes.count)
+    collector.begin(lambda: fan_out.is_through if parent else last_page.is_reached)
+    steps.append(collector.collect)
     # dlt neither uses nor moves its cursor in a window.
     if cursor and window is None:
         steps.append(CursorWithinNow(name, cursor))
     types = {name: hints["data_type"] for name, hints in columns.items() if hints["data_type"]}
-    batches.begin(types | stored, lambda: fan_out.is_through if parent else last_page.is_reached)
-    steps.append(batches)
+    steps.append(AsTables(types | stored))
     for step in steps:
         table.add_step(step)
     source.resources.add(_table_marks(config, resource))

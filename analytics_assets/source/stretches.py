@@ -138,6 +138,7 @@ class SplitPaginator(CursorPaginator):
         bounds = split(self._cursors, since and int(since), self._beginning)
         self._stretches.extend(self._create(*bound) for bound in bounds)
         self._unread.update(self._stretches)
+        self._cursors.clear()
         self._announce(
             ListAhead(_copy_of(request), self._create(*bound), self._selector) for bound in bounds
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 
@@ -31,7 +30,6 @@ class Sparsely:
         self._tell = tell
         self._pause = FIRST_PAUSE
         self._next = 0.0
-        self._lock = threading.Lock()
 
     @classmethod
     def after_a_pause(cls, tell: Tell) -> Sparsely:
@@ -47,9 +45,8 @@ class Sparsely:
 
     def __call__(self, text: str) -> None:
         """Tells a line, or drops it."""
-        with self._lock:
-            if not self.is_due:
-                return
-            self._next = time.monotonic() + self._pause
-            self._pause *= GROWTH
+        if not self.is_due:
+            return
+        self._next = time.monotonic() + self._pause
+        self._pause *= GROWTH
         self._tell(text)

@@ -1,0 +1,38 @@
+"""How much of a rate limit a fan-out uses: requests answered, to those that were allowed.
+
+`python -m benchmarks.rate_limit`; 1,000 a minute, in windows of 15 seconds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from analytics_assets_tests.support import running_demo_api
+from benchmarks.cli import materialize
+
+ALLOWED, WINDOW = 250, 15
+PARENTS = 6 * ALLOWED
+TARGET = 0.9
+
+
+def main() -> None:
+    """Loads the events of some windows' deployments, and prints the ratio."""
+    size = ["--deployments", str(PARENTS), "--events", "5", "--latency", "20"]
+    limit = ["--rate-limit", f"deployment_events={ALLOWED}/{WINDOW}"]
+    with TemporaryDirectory() as name, running_demo_api(*size, *limit) as api:
+        materialize(api, Path(name), "deployments", "deployment_events")
+        log = api.log("deployment_events")
+    statuses = Counter(entry["status"] for entry in log)
+    seconds = log[-1]["at"] - log[0]["at"]
+    # A window is used up at its beginning: the last one counts as far as it was needed.
+    allowed = ALLOWED * (1 + seconds / WINDOW)
+    print(
+        f"{statuses[200]} answered of {allowed:.0f} allowed in {seconds:.0f} s: "
+        f"{statuses[200] / allowed:.2f}, {statuses[429]} rejected; target {TARGET}"
+    )
+
+
+if __name__ == "__main__":
+    main()
