@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from copy import deepcopy
@@ -37,6 +38,8 @@ def main() -> None:
 def _load(config: ApiConfig, url: str) -> tuple[float, int]:
     """Seconds and requests of a first load."""
     with TemporaryDirectory() as name:
+        file = Path(name) / "warehouse.duckdb"
+        os.environ["DESTINATION__DUCKDB__CREDENTIALS"] = str(file)
         started = time.perf_counter()
         result = Project(Path(name), url, config).load(
             "deployments",
