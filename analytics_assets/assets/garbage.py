@@ -10,7 +10,7 @@ def searching_new_objects_alone() -> Iterator[None]:
     """Leaves the objects that exist already out of the search for garbage.
 
     While a load makes millions of objects, Python would look again and again at the hundreds of
-    thousands that Dagster and dlt are made of: a quarter of the load's time.
+    thousands that Dagster and dlt are made of.
     """
     gc.freeze()
     try:

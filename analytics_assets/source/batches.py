@@ -1,7 +1,7 @@
 """Hands rows to dlt as Arrow tables of many rows, which it writes as they are.
 
 Given as dictionaries, dlt would write each row to a file, read it again, look at each value and
-write it once more: half of a load's time.
+write it once more.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Carries the requests of a `requests.Session` over libcurl, many at once from a single thread.
 
-The transport that `requests` has of its own takes nine times the processor time, and needs a thread
-for each request that is under way: twenty threads that take Python's lock from each other, and from
-what is done with the answers, take twice the time again (`docs/benchmarks.md`).
+The transport that `requests` has of its own takes several times the processor time, and a thread
+for each request that is under way: the threads take Python's lock from each other, and from what is
+done with the answers.
 """
 
 from __future__ import annotations
