@@ -154,8 +154,7 @@ class ApiSession(Session):
     def prepare_request(self, request: Request) -> PreparedRequest:
         """Prepares a request, or takes the one that was announced.
 
-        In half the time of the way it overrides, which asks for each request what is the same for
-        all of them.
+        The way it overrides asks for each request what is the same for all of them.
         """
         identity = _identity(request)
         if identity not in self._announced:
