@@ -22,16 +22,22 @@ ROUNDS ?= 3
 REPORT ?= docs/benchmarks.md
 ROWS ?= 1000000
 
+# Of `make bench-cluster`: options of each of its commands, whose defaults are what the pages tell.
+COSTS ?=
+SPREAD ?=
+SHARED ?=
+
 export DAGSTER_DISABLE_TELEMETRY := yes
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-latest lint format dev bench constraints screenshots chromium clean
+.PHONY: help demo test test-latest lint format dev bench bench-cluster constraints screenshots chromium postgres redis clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .venv/installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.10 - 3.13 is needed, and none was found: install one, or name it with PYTHON=..."; exit 1; }
+	@echo "Installing what is needed into .venv: some minutes the first time."
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
@@ -39,13 +45,18 @@ help: ## list the commands
 demo: .venv/installed ## load the demo API into DuckDB and show what was loaded
 	@$(BIN)/python -m analytics_assets.demo
 
-test: .venv/installed node_modules/emulate chromium ## run the tests
+test: .venv/installed node_modules/emulate chromium postgres redis ## run the tests
 	$(BIN)/python -m pytest $(PARALLEL)
 
+# What another release of dagster, dlt or a database's driver can break: the main job, on each
+# executor and warehouse, and all that people see and press. Its details are held to the pinned ones,
+# and so are crashes of a cluster and the night alone, for which CI has no time twice.
+MEET_THE_STACK := automation celery checks cli cluster destinations dev equality \
+	executor history months postgres reports run_launcher several_at_once ui
+
 # The stack's newest releases, without the superseded dagster-embedded-elt, which pins older ones.
-# The demo API and the wheel have nothing to do with them.
-test-latest: .venv-latest/installed node_modules/emulate chromium ## run the tests on the newest dagster
-	$(LATEST)/python -m pytest $(PARALLEL) --ignore analytics_assets_tests/demo_api --ignore analytics_assets_tests/test_wheel.py
+test-latest: .venv-latest/installed chromium postgres redis ## run the tests that meet the stack on its newest releases
+	$(LATEST)/python -m pytest $(PARALLEL) $(MEET_THE_STACK:%=analytics_assets_tests/test_%.py)
 
 .venv-latest/installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.10 - 3.13 is needed, and none was found."; exit 1; }
@@ -81,6 +92,13 @@ bench: .venv/installed .venv-airbyte/installed ## measure, as ratios (hours; SIZ
 	$(BIN)/python -m benchmarks.checks
 	$(BIN)/python -m benchmarks.metadata $(ROWS)
 
+bench-cluster: .venv/installed postgres redis ## measure what a cluster brings, and what ends first (an hour)
+	@mkdir -p build
+	$(BIN)/python -m benchmarks.postgres_costs $(COSTS) > build/costs.json
+	$(BIN)/python -m benchmarks.simulation < build/costs.json
+	$(BIN)/python -m benchmarks.workers $(SPREAD)
+	$(BIN)/python -m benchmarks.shared_limit $(SHARED)
+
 # What people would use instead, in an environment of its own: it needs other versions.
 .venv-airbyte/installed:
 	@test -n "$(PYTHON)" || { echo "Python 3.10 - 3.13 is needed, and none was found."; exit 1; }
@@ -106,6 +124,20 @@ chromium:
 		test "$$(id -u)" = 0 && test -f /etc/debian_version \
 		&& apt-get update -qq && apt-get install -qq -y chromium >/dev/null; \
 	} || echo "chromium is missing: the tests of the UI will be skipped"
+
+# The server that the tests start for themselves; none of the machine's own is touched.
+postgres:
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+		test "$$(id -u)" = 0 && test -f /etc/debian_version \
+		&& apt-get update -qq && apt-get install -qq -y postgresql >/dev/null; \
+	} || echo "PostgreSQL is missing: the tests on it will be skipped"
+
+# The broker between Dagster's runs and Celery's workers; the tests start their own.
+redis:
+	@command -v redis-server >/dev/null || { \
+		test "$$(id -u)" = 0 && test -f /etc/debian_version \
+		&& apt-get update -qq && apt-get install -qq -y redis-server >/dev/null; \
+	} || echo "Redis is missing: the tests of the cluster will be skipped"
 
 clean: ## delete what was installed
 	rm -rf .venv .venv-latest .venv-airbyte node_modules build *.egg-info

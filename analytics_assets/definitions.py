@@ -1,6 +1,6 @@
 """Composes the project: everything Dagster loads, built from the configuration."""
 
-from dagster import Definitions, in_process_executor
+from dagster import Definitions
 from dagster_dlt import DagsterDltResource
 
 from analytics_assets.assets import build_assets
@@ -11,6 +11,7 @@ from analytics_assets.automation.new_records import build_new_record_sensors
 from analytics_assets.automation.schedules import build_schedules
 from analytics_assets.checks import build_checks
 from analytics_assets.configuration import ANALYTICS, ApiConfig, validate
+from analytics_assets.execution.executor import build_executor
 from analytics_assets.resources import AlertWebhook, AnalyticsApi, Console, Warehouse
 
 
@@ -19,7 +20,7 @@ def build_definitions(config: ApiConfig) -> Definitions:
 
     Raises:
         ConfigurationError: If the configuration is wrong.
-        SettingError: If the setting of the automation is wrong.
+        SettingError: If the setting of the automation or of the executor is wrong.
     """
     validate(config)
     return Definitions(
@@ -39,8 +40,7 @@ def build_definitions(config: ApiConfig) -> Definitions:
             "alert_webhook": AlertWebhook(),
             "console": Console(),
         },
-        # DuckDB has one writer, and a process for each step would import everything again.
-        executor=in_process_executor,
+        executor=build_executor(),
     )
 
 

@@ -1,4 +1,4 @@
-"""Fixtures: each test has a folder, a warehouse, settings and a demo API of its own."""
+"""Fixtures: each test has a folder, a warehouse, settings, and an API that begins anew."""
 
 from __future__ import annotations
 
@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from analytics_assets_tests import canaries
+from analytics_assets_tests.cluster import Cluster, running_cluster
 from analytics_assets_tests.killed import Runs, running
+from analytics_assets_tests.postgres import PostgresServer, running_postgres
+from analytics_assets_tests.stores import (
+    DeltaFolder,
+    DuckDbFile,
+    MakeStore,
+    PostgresDatabase,
+    Store,
+    choose,
+)
 from analytics_assets_tests.support import DemoApi, Project, running_demo_api
 
 
@@ -16,7 +27,10 @@ from analytics_assets_tests.support import DemoApi, Project, running_demo_api
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the machine reaches a test, and no test writes outside its folder."""
     for name in list(os.environ):
-        if name.startswith(("ANALYTICS_", "DESTINATION__", "DAGSTER_")) or name == "ACCESS_TOKEN":
+        if (
+            name.startswith(("ANALYTICS_", "DESTINATION__", "DAGSTER_", "CELERY_"))
+            or name == "ACCESS_TOKEN"
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
@@ -24,17 +38,68 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture
-def demo_api() -> Iterator[DemoApi]:
-    """A demo API that the test may change."""
+@pytest.fixture(scope="session")
+def demo_server() -> Iterator[DemoApi]:
+    """The demo API of a process of tests: one takes a second to start."""
     with running_demo_api() as api:
         yield api
+
+
+@pytest.fixture
+def demo_api(demo_server: DemoApi) -> DemoApi:
+    """A demo API that the test may change: it begins anew with each."""
+    demo_server.reset()
+    return DemoApi(demo_server.url)
 
 
 @pytest.fixture
 def project(tmp_path: Path, demo_api: DemoApi) -> Project:
     """The project, pointed at the test's demo API."""
     return Project(tmp_path, demo_api.url)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server, for tests that make a database each."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> PostgresDatabase:
+    """An empty database that the settings name."""
+    database = PostgresDatabase.on(postgres)
+    choose(database, monkeypatch)
+    return database
+
+
+@pytest.fixture(params=["duckdb", "postgres", "files"])
+def make_store(request: pytest.FixtureRequest) -> MakeStore:
+    """What makes an empty warehouse, of each kind in turn."""
+    if request.param == "duckdb":
+        return DuckDbFile.in_folder
+    if request.param == "files":
+        return DeltaFolder.in_folder
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return lambda _: PostgresDatabase.on(server)
+
+
+@pytest.fixture
+def store(make_store: MakeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty warehouse that the settings name, of each kind in turn."""
+    store = make_store(tmp_path)
+    choose(store, monkeypatch)
+    return store
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """The deployment on several machines, and a demo API with a token like no other text."""
+    with (
+        running_demo_api("--token", canaries.TOKEN) as api,
+        running_cluster(tmp_path, DemoApi(api.url, canaries.TOKEN)) as cluster,
+    ):
+        yield cluster
 
 
 @pytest.fixture(scope="session")

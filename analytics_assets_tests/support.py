@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import signal
 import socket
@@ -15,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import requests
 from dagster import (
     AssetCheckEvaluation,
@@ -37,6 +35,7 @@ from analytics_assets.resources import AnalyticsApi, Console, Warehouse
 from analytics_assets.source.errors import sentence_of
 from analytics_assets_tests.demo_api.server import LISTS, DemoServer, moments
 from analytics_assets_tests.demo_api.server import PARENTS as LIST_PARENTS
+from analytics_assets_tests.stores import WAREHOUSE, DuckDbFile, Row, Store
 
 TOKEN = "test-token"  # noqa: S105 - opens only the servers that tests start
 ANCHOR = "2026-06-01T12:00:00+00:00"
@@ -44,7 +43,6 @@ TIMEOUT = 30
 MODULE = "analytics_assets.definitions"
 MATERIALIZE = ["asset", "materialize", "-m", MODULE, "--select"]
 
-Row = dict[str, Any]
 Key = tuple[str, ...]
 
 # The paths and list keys of the demo's tests, and the two operations that are no paged list.
@@ -138,10 +136,17 @@ class DemoApi:
 
 
 @contextmanager
+def running_demo_server(*options: str) -> Iterator[tuple[DemoServer, DemoApi]]:
+    """A demo API of its own, and the process that serves it."""
+    with DemoServer("--token", TOKEN, "--anchor", ANCHOR, *options) as server:
+        yield server, DemoApi(server.url)
+
+
+@contextmanager
 def running_demo_api(*options: str) -> Iterator[DemoApi]:
     """A demo API of its own, in a process of its own."""
-    with DemoServer("--token", TOKEN, "--anchor", ANCHOR, *options) as server:
-        yield DemoApi(server.url)
+    with running_demo_server(*options) as (_, api):
+        yield api
 
 
 class Project:
@@ -154,9 +159,11 @@ class Project:
         config: ApiConfig = ANALYTICS,
         instance: DagsterInstance | None = None,
         warehouse: Warehouse | None = None,
+        store: Store | None = None,
         **api: Any,
     ) -> None:
-        self.file = folder / "warehouse.duckdb"
+        self.file = folder / WAREHOUSE
+        self.store = store or DuckDbFile(self.file)
         self._config = config
         self._instance = instance or DagsterInstance.ephemeral()
         # Waits that the API does not ask for are short in tests.
@@ -211,30 +218,22 @@ class Project:
 
     def rows(self, resource: str) -> dict[Key, Row]:
         """All stored rows of a resource, by key, as the API would have spelled them."""
-        return stored_rows(self.file, resource)
+        return stored_rows(self.store, resource)
 
     def query(self, sql: str) -> list[Row]:
         """The rows of a query; JSON columns are parsed, and values of another type unified."""
-        return query(self.file, sql)
+        return self.store.query(sql)
 
 
-def stored_rows(file: Path, resource: str) -> dict[Key, Row]:
-    """All rows a DuckDB file holds of a resource, by key, as the API would have spelled them."""
+def stored_rows(store: Store, resource: str) -> dict[Key, Row]:
+    """All rows a warehouse holds of a resource, by key, as the API would have spelled them."""
     parent = PARENTS.get(resource)
-    rows = query(file, f'select * from analytics."{resource}"')  # noqa: S608
+    rows = store.query(f'select * from analytics."{resource}"')  # noqa: S608
     by_key: dict[Key, Row] = {
         ((row[f"_{parent}_id"], row["id"]) if parent else (row["id"],)): row for row in rows
     }
     assert len(by_key) == len(rows), f"{resource} holds a row twice"
     return by_key
-
-
-def query(file: Path, sql: str) -> list[Row]:
-    """The rows of a query; JSON columns are parsed, and values of another type unified."""
-    with duckdb.connect(str(file), read_only=True) as connection:
-        cursor = connection.execute(sql)
-        columns = [(name, str(data_type)) for name, data_type, *_ in cursor.description or []]
-        return [_as_answered(columns, values) for values in cursor.fetchall()]
 
 
 def own_id(row: Mapping[str, Any]) -> str:
@@ -293,20 +292,10 @@ def assert_equal(stored: Mapping[Key, Row], served: Mapping[Key, Row]) -> None:
                 assert stored[key].get(field) == value, (key, field)
 
 
-def assert_everything_equal(project: Project, api: DemoApi) -> None:
-    """Holds all nine resources of the warehouse against the server."""
-    for resource in RESOURCES:
+def assert_everything_equal(project: Project, api: DemoApi, *names: str) -> None:
+    """Holds the resources named, all nine without names, against the server."""
+    for resource in names or RESOURCES:
         assert_equal(project.rows(resource), api.rows(resource))
-
-
-def _as_answered(columns: Iterable[tuple[str, str]], values: Iterable[Any]) -> Row:
-    row: Row = {}
-    for (name, data_type), value in zip(columns, values, strict=True):
-        if value is not None:
-            # dlt keeps a value of another type in a column of its own, `<name>__v_<type>`.
-            field = name.partition("__v_")[0]
-            row[field] = json.loads(value) if data_type == "JSON" else value
-    return row
 
 
 def wait_until(
@@ -358,6 +347,14 @@ def start_cli(*arguments: str, api: DemoApi, log: Path, **settings: str) -> subp
             stderr=output,
             start_new_session=True,
         )
+
+
+def assert_ended_well(
+    processes: Iterable[subprocess.Popen[bytes]], logs: Iterable[Path], seconds: float
+) -> None:
+    """Waits for processes, and fails the test with the log of one that failed."""
+    for process, log in zip(processes, logs, strict=True):
+        assert process.wait(seconds) == 0, log.read_text()
 
 
 def settings_of(api: DemoApi) -> dict[str, str]:

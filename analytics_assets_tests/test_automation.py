@@ -349,6 +349,31 @@ def test_a_check_that_fails_is_told_and_its_recovery_too(
     assert recovery.endswith("the check analytics/aliases:rows_did_not_fall")
 
 
+def test_a_recovery_is_told_though_the_next_run_is_already_under_way(
+    tmp_path: Path, demo_api: DemoApi, webhook: Webhook, alerts: Ticks
+) -> None:
+    project = Project(tmp_path, demo_api.url, instance=alerts.instance)
+    project.load_all("aliases")
+    demo_api.fail("user", "status", status=403, times=None)
+    demo_api.fail("aliases", "status", status=200, body={"aliases": []})
+    project.load("user")
+    project.load_all("aliases")
+    project.check("aliases")
+    assert alerts.reason() == "Told."
+    demo_api.heal()
+    project.load_all("user", "aliases")
+    project.check("aliases")
+    job = build_definitions(ANALYTICS).resolve_implicit_global_asset_job_def()
+    unfinished = alerts.instance.create_run_for_job(job)
+    planned = alerts.instance.get_asset_records([asset_key("user")])[0].asset_entry.last_run_id
+    assert planned == unfinished.run_id
+    assert alerts.reason() == "Told."
+    recovery = webhook.texts[-1]
+    assert recovery.startswith("*analytics_assets is well again*")
+    assert "the load of analytics/user" in recovery
+    assert "the check analytics/aliases:rows_did_not_fall" in recovery
+
+
 def test_an_asset_that_stays_stale_is_told(webhook: Webhook, alerts: Ticks) -> None:
     user = asset_key("user")
 

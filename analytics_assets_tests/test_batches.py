@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from dlt.common.data_types.typing import TDataType
 
-from analytics_assets.source.batches import to_table
+from analytics_assets.source.batches import BYTES_PER_BATCH, ROWS_PER_BATCH, Collector, to_table
+from analytics_assets.source.telling import silent
+from analytics_assets.source.traffic import Traffic
 
 Row = dict[str, Any]
 
@@ -47,3 +49,19 @@ def test_a_value_stands_in_its_column_or_beside_it(
 def test_a_field_that_only_some_rows_have_is_null_in_the_others() -> None:
     table = to_table([{"a": 1}, {"b": "x"}, {"a": 2, "c": None}], {})
     assert table.to_pydict() == {"a": [1, None, 2], "b": [None, "x", None]}
+
+
+@pytest.mark.parametrize(
+    ("rows_a_page", "bytes_a_page"), [(ROWS_PER_BATCH // 2, 1), (1, BYTES_PER_BATCH // 2)]
+)
+def test_rows_are_passed_on_once_they_are_many_or_large(
+    rows_a_page: int, bytes_a_page: int
+) -> None:
+    traffic = Traffic(silent)
+    collector = Collector(traffic)
+    collector.begin(lambda: False)
+    passed = []
+    for _ in range(4):
+        traffic.count_bytes(received=1, read=bytes_a_page)
+        passed.append(len(collector.collect([{}] * rows_a_page) or []))
+    assert passed == [0, 2 * rows_a_page, 0, 2 * rows_a_page]

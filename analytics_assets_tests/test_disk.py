@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from analytics_assets.source.errors import sentence_of
-from analytics_assets_tests.killed import WAREHOUSE, Outcome, Runs
+from analytics_assets_tests.killed import Outcome, Runs
+from analytics_assets_tests.stores import WAREHOUSE, DuckDbFile
 from analytics_assets_tests.support import DemoApi, assert_equal, running_demo_api, stored_rows
 
 NAMES = ("deployments", "deployment_events", "user")
@@ -78,7 +79,7 @@ def assert_each_says(outcome: Outcome, pattern: str) -> None:
 
 def assert_loaded(file: Path, api: DemoApi) -> None:
     for name in NAMES:
-        assert_equal(stored_rows(file, name), api.rows(name))
+        assert_equal(stored_rows(DuckDbFile(file), name), api.rows(name))
 
 
 WHAT_TO_DO = "Free some of it, then materialize NAME again: nothing is lost that was loaded."
@@ -95,18 +96,18 @@ def test_a_full_disk_of_the_warehouse_is_named_and_costs_no_row(
     file = disk.path / WAREHOUSE
     held = {}
     if not is_first:
-        assert runs.run(tmp_path, api.url, *NAMES, warehouse=file).code == 0
-        held = {name: stored_rows(file, name) for name in NAMES}
+        assert runs.run(tmp_path, api.url, *NAMES, store=DuckDbFile(file)).code == 0
+        held = {name: stored_rows(DuckDbFile(file), name) for name in NAMES}
         api.add_deployments(30)
     disk.fill(leave)
     assert_each_says(
-        runs.run(tmp_path, api.url, *NAMES, warehouse=file),
+        runs.run(tmp_path, api.url, *NAMES, store=DuckDbFile(file)),
         rf"The disk of the warehouse is full: .*Could not write file \"{file}(\.wal)?\": No space "
         rf"left on device\. {WHAT_TO_DO}",
     )
-    assert {name: stored_rows(file, name) for name in held} == held
+    assert {name: stored_rows(DuckDbFile(file), name) for name in held} == held
     disk.empty()
-    assert runs.run(tmp_path, api.url, *NAMES, warehouse=file).code == 0
+    assert runs.run(tmp_path, api.url, *NAMES, store=DuckDbFile(file)).code == 0
     assert_loaded(file, api)
 
 
@@ -129,14 +130,14 @@ def test_a_read_only_disk_is_named_and_costs_no_row(
     tmp_path: Path, runs: Runs, api: DemoApi, disk: Disk
 ) -> None:
     file = disk.path / WAREHOUSE
-    assert runs.run(tmp_path, api.url, "user", warehouse=file).code == 0
+    assert runs.run(tmp_path, api.url, "user", store=DuckDbFile(file)).code == 0
     disk.remount("ro")
     assert_each_says(
-        runs.run(tmp_path, api.url, *NAMES, warehouse=file),
+        runs.run(tmp_path, api.url, *NAMES, store=DuckDbFile(file)),
         rf"The warehouse cannot be opened: IO Error: Cannot open file \"{file}\": Read-only file "
         r"system\. Check ANALYTICS_DESTINATION and DESTINATION__DUCKDB__CREDENTIALS\.",
     )
-    assert_equal(stored_rows(file, "user"), api.rows("user"))
+    assert_equal(stored_rows(DuckDbFile(file), "user"), api.rows("user"))
     disk.remount("rw")
-    assert runs.run(tmp_path, api.url, *NAMES, warehouse=file).code == 0
+    assert runs.run(tmp_path, api.url, *NAMES, store=DuckDbFile(file)).code == 0
     assert_loaded(file, api)

@@ -23,6 +23,7 @@ from analytics_assets.configuration.lineage import (
     resource_named,
 )
 from analytics_assets.definitions import build_definitions
+from analytics_assets.execution import executor
 from analytics_assets.resources import alert_webhook, api, warehouse
 from analytics_assets_tests.demo_api.server import REPOSITORY
 from analytics_assets_tests.support import MATERIALIZE as MATERIALIZE_CLI
@@ -89,7 +90,9 @@ def test_the_table_of_settings_names_each_setting() -> None:
         alert_webhook.ALERT_WEBHOOK,
         alert_webhook.DAGSTER_URL,
         warehouse.DESTINATION,
+        executor.EXECUTOR,
         "DESTINATION__DUCKDB__CREDENTIALS",
+        "DESTINATION__FILESYSTEM__BUCKET_URL",
         "DESTINATION__<NAME>__CREDENTIALS",
     }
 
@@ -158,6 +161,9 @@ def test_every_command_is_run_by_a_test_or_by_ci() -> None:
     run_by_tests = {
         "cp .env.example .env": "test_the_example_of_settings_is_read",
         "make dev": "test_the_ui_shows_nine_assets_with_three_edges",
+        ".venv/bin/python -m analytics_assets.move data/warehouse.duckdb": (
+            "test_a_moved_warehouse_is_the_same_and_its_next_run_incremental"
+        ),
         ".venv/bin/dagster instance migrate": "test_the_records_of_dagster_can_be_migrated",
         f"{MATERIALIZE} '*'": "test_any_selection_loads",
         f"{MATERIALIZE} '+analytics/deployment_events'": "test_any_selection_loads",
@@ -185,7 +191,7 @@ def test_the_table_of_triggers_is_the_definitions() -> None:
             for sensor in repository.sensor_defs
             if sensor.name != "alerts"
         ),
-        "job `reload_history`",
+        *(f"job `{name}`" for name in repository.job_names if name.startswith("reload_")),
     }
     loaded = {
         row[0].split("`")[1]: set(re.findall(r"`(\w+)`", row[2])) for row in rows_of_table("what")

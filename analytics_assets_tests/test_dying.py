@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGKILL
 
@@ -16,14 +16,14 @@ import duckdb
 import pytest
 
 from analytics_assets.resources.duckdb_file import HEADERS
-from analytics_assets_tests.killed import PARENTS_PER_LOAD, PHASES, WAREHOUSE, Death, Outcome, Runs
+from analytics_assets_tests.killed import PARENTS_PER_LOAD, PHASES, Death, Outcome, Runs
+from analytics_assets_tests.stores import MakeStore, Row, Store
 from analytics_assets_tests.support import (
     PARENTS,
     RESOURCES,
     DemoApi,
     Key,
     Project,
-    Row,
     assert_equal,
     failures,
     running_demo_api,
@@ -71,7 +71,7 @@ THREE_IN_A_ROW = [
 ]
 
 # When the rows of a load are committed, and the load is not yet recorded.
-BEFORE_A_RECORD = 'INSERT INTO "analytics"."_dlt_loads"'
+BEFORE_A_RECORD = ('INSERT INTO "analytics"."_dlt_loads"', "os.rename _dlt_loads")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Scene:
         runs: The processes.
         url: The API.
         folder: Holds the attempts' folders.
-        before: The warehouse that the first run of an attempt finds; None is a first load.
+        make: Makes the warehouse that the first run of an attempt finds.
         served: The rows the warehouse is to hold in the end, by resource.
     """
 
@@ -91,13 +91,14 @@ class Scene:
     runs: Runs
     url: str
     folder: Path
-    before: Path | None
+    make: MakeStore
     served: Mapping[str, Mapping[Key, Row]]
+    stores: dict[str, Store] = field(default_factory=dict)
 
     @property
-    def after(self) -> Path:
+    def after(self) -> Store:
         """The warehouse that a run leaves which is not killed."""
-        return self.folder / "whole" / WAREHOUSE
+        return self.stores["whole"]
 
     def attempts(self) -> list[list[Death]]:
         """Where to kill: moments spread over each phase, and the eve of each load's record."""
@@ -135,44 +136,47 @@ class Scene:
         assert again.code == 0, f"{where}: {again.failures}"
         for resource, rows in self.served.items():
             try:
-                assert_equal(stored_rows(self.folder / attempt / WAREHOUSE, resource), rows)
+                assert_equal(stored_rows(self.stores[attempt], resource), rows)
             except AssertionError as error:
                 raise AssertionError(f"{where}: {resource}: {error}") from error
+        self.stores[attempt].drop()
         shutil.rmtree(self.folder / attempt)
 
     def _run(self, attempt: str, *names: str, death: Death | None = None) -> Outcome:
         folder = self.folder / attempt
         if not folder.exists():
             folder.mkdir(parents=True)
-            if self.before:
-                shutil.copy(self.before, folder)
-        return self.runs.run(folder, self.url, *names, death=death)
+            self.stores[attempt] = self.make(folder)
+        return self.runs.run(folder, self.url, *names, death=death, store=self.stores[attempt])
 
 
-def first_loads(runs: Runs, folder: Path, api: DemoApi) -> Iterator[Scene]:
+def first_loads(runs: Runs, folder: Path, api: DemoApi, make: MakeStore) -> Iterator[Scene]:
     """Each plan's resources into a warehouse that lacks them, everything into none."""
-    before, served = None, dict[str, Mapping[Key, Row]]()
+    before, served = make, dict[str, Mapping[Key, Row]]()
     for number, plan in enumerate(PLANS):
         served |= {name: api.rows(name) for name in plan.again or RESOURCES}
         if not plan.killed:
-            before = None
+            before = make
         scene = Scene(plan, runs, api.url, folder / str(number), before, served)
         yield scene
-        before = scene.after
+        if plan.points:
+            before = scene.after.copy
 
 
-def incremental_loads(runs: Runs, folder: Path, api: DemoApi) -> Iterator[Scene]:
+def incremental_loads(runs: Runs, folder: Path, api: DemoApi, make: MakeStore) -> Iterator[Scene]:
     """Each plan's resources into a complete warehouse, after changes on the server."""
     (folder / "before").mkdir()
-    assert runs.run(folder / "before", api.url).code == 0
-    before = folder / "before" / WAREHOUSE
+    complete = make(folder / "before")
+    assert runs.run(folder / "before", api.url, store=complete).code == 0
+    before = complete.copy
     for number, plan in enumerate(PLANS):
         for name in plan.changed:
             change(api, name)
         served = {name: api.rows(name) for name in RESOURCES}
         scene = Scene(plan, runs, api.url, folder / str(number), before, served)
         yield scene
-        before = scene.after
+        if plan.points:
+            before = scene.after.copy
 
 
 def change(api: DemoApi, name: str) -> None:
@@ -191,11 +195,14 @@ def change(api: DemoApi, name: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("scenes", [first_loads, incremental_loads])
 def test_after_a_kill_at_any_moment_the_next_run_loads_everything(
-    tmp_path: Path, runs: Runs, scenes: Callable[[Runs, Path, DemoApi], Iterator[Scene]]
+    tmp_path: Path,
+    runs: Runs,
+    make_store: MakeStore,
+    scenes: Callable[[Runs, Path, DemoApi, MakeStore], Iterator[Scene]],
 ) -> None:
     killed: Counter[str] = Counter()
     with running_demo_api(*FEW_ROWS) as api, ThreadPoolExecutor(os.cpu_count()) as pool:
-        for scene in scenes(runs, tmp_path, api):
+        for scene in scenes(runs, tmp_path, api, make_store):
             attempts = scene.attempts()
             list(pool.map(scene.play, attempts))
             killed.update(death.phase for deaths in attempts for death in deaths)

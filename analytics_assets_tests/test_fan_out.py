@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections import Counter
 from pathlib import Path
 from signal import SIGKILL
 
 import pytest
 
 from analytics_assets.source import fan_out, telling
+from analytics_assets.source.columns import LOAD_ID
+from analytics_assets_tests.stores import Row
 from analytics_assets_tests.support import (
     MATERIALIZE,
     DemoApi,
+    Key,
     Project,
     assert_equal,
     running_demo_api,
@@ -55,6 +59,26 @@ def test_a_fan_out_killed_at_80_percent_asks_for_the_rest_and_one_load_at_most(
     assert {total for _, total, _, _ in lines} == {asked}
     done, total, rate, left = lines[-1]
     assert left == pytest.approx((total - done) / rate, rel=0.1, abs=1)
+
+
+def test_the_more_rows_parents_have_the_fewer_are_loaded_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fan_out, "PARENTS_AT_FIRST", 4)
+    monkeypatch.setattr(fan_out, "ROWS_PER_LOAD", 1_000)
+    with running_demo_api("--deployments", "120", "--events", "40") as api:
+        project = Project(tmp_path, api.url)
+        project.load_all("deployments", "deployment_events")
+        rows = project.rows("deployment_events")
+        assert_equal(rows, api.rows("deployment_events"))
+    first, *later = Counter(row[LOAD_ID] for _, row in sorted(rows.items(), key=load_of)).values()
+    assert first < 4 * 60
+    assert len(later) >= len(rows) / 2_000
+    assert max(later) < 2_000
+
+
+def load_of(item: tuple[Key, Row]) -> str:
+    return str(item[1][LOAD_ID])
 
 
 def kill_when_asked(api: DemoApi, count: int, folder: Path) -> None:

@@ -14,7 +14,7 @@ from dagster import DagsterInstance, ExecuteInProcessResult
 from analytics_assets.configuration import ANALYTICS
 from analytics_assets.definitions import build_definitions
 from analytics_assets.resources import AnalyticsApi
-from analytics_assets.source import stored
+from analytics_assets.source import fan_out
 from analytics_assets_tests.support import (
     MODULE,
     TOKEN,
@@ -185,7 +185,7 @@ def test_a_month_of_many_parents_is_committed_in_batches(
     demo_api.control("POST", f"/rows/deployments?id={uid}", set={"late": "yes"})
     demo_api.control("POST", "/requests/reset")
     with monkeypatch.context() as patch:
-        patch.setattr(stored, "PARENTS_PER_LOAD", 7)
+        patch.setattr(fan_out, "PARENTS_PER_LOAD", 7)
         project.load_all(*RELOADED, run_config=of_window(window))
     expected = {uid for (uid,), row in rows.items() if some[0] <= row["created"] <= some[-1]}
     assert asked(demo_api) == expected
@@ -230,3 +230,4 @@ def test_a_window_is_loaded_again_from_the_command_line(tmp_path: Path, demo_api
     assert run.returncode == 0, run.stderr
     assert asked(demo_api) == created_in_month(demo_api)
     assert settings_of(demo_api)["ACCESS_TOKEN"] not in run.stderr
+    assert run.stdout.count("requests") == 1, "one table of what was loaded"

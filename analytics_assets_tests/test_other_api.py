@@ -20,12 +20,12 @@ from analytics_assets.source.telling import silent
 from analytics_assets.source.traffic import Traffic
 from analytics_assets_tests.bookshop import BOOKSHOP, TOKEN, Bookshop, Row, open_bookshop
 from analytics_assets_tests.demo_api.server import REPOSITORY
+from analytics_assets_tests.stores import DuckDbFile
 from analytics_assets_tests.support import (
     DemoApi,
     Key,
     Project,
     assert_equal,
-    query,
     run_cli,
     sentence,
 )
@@ -55,7 +55,7 @@ def assert_the_shop_is_loaded(file: Path, shop: Bookshop) -> None:
     """Holds the four tables against the shop, key by key."""
 
     def stored(table: str, *key: str) -> dict[Key, Row]:
-        rows = query(file, f"select * from analytics.{table}")  # noqa: S608
+        rows = DuckDbFile(file).query(f"select * from analytics.{table}")  # noqa: S608
         by_key = {tuple(str(row[column]) for column in key): row for row in rows}
         assert len(by_key) == len(rows)
         return by_key

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from analytics_assets_tests.stores import Store
 from analytics_assets_tests.support import (
     RESOURCES,
     DemoApi,
@@ -150,7 +151,7 @@ OLD, NEW = {"updatedAt": 5_000, "name": "old"}, {"updatedAt": 9_000, "name": "ne
 @pytest.mark.parametrize("first_read", [OLD, NEW], ids=["old first", "new first"])
 @pytest.mark.parametrize("distance", [1, 9], ids=["one page", "two pages"])
 def test_the_newest_version_of_a_row_wins_wherever_it_came(
-    tmp_path: Path, first_read: dict[str, Any], distance: int
+    tmp_path: Path, store: Store, first_read: dict[str, Any], distance: int
 ) -> None:
     with running_demo_api("--max-limit", "5", "--projects", "0") as api:
         last_read = OLD if first_read is NEW else NEW
@@ -161,18 +162,18 @@ def test_the_newest_version_of_a_row_wins_wherever_it_came(
         api.control("POST", "/rows/projects/add", **{**twin, **first_read})
         twin["createdAt"] -= 1 if distance == 1 else 494
         api.control("POST", "/rows/projects/add", **{**twin, **last_read})
-        project = Project(tmp_path, api.url)
+        project = Project(tmp_path, api.url, store=store)
         project.load_all("projects")
         rows = project.query("select name from analytics.projects where id = 'prj_099'")
         assert rows == [{"name": "new"}]
 
 
-def test_of_rows_that_tell_no_time_the_one_read_last_wins(tmp_path: Path) -> None:
+def test_of_rows_that_tell_no_time_the_one_read_last_wins(tmp_path: Path, store: Store) -> None:
     with running_demo_api("--deployments", "3") as api:
         for created, state in [(1_790_000_000_002, "BUILDING"), (1_790_000_000_001, "READY")]:
             row = {"uid": "dpl_twice", "created": created, "state": state}
             api.control("POST", "/rows/deployments/add", **row)
-        project = Project(tmp_path, api.url)
+        project = Project(tmp_path, api.url, store=store)
         for _ in range(3):
             project.load_all("deployments")
             rows = project.query("select state from analytics.deployments where id = 'dpl_twice'")

@@ -34,11 +34,11 @@ from analytics_assets.configuration.lineage import key_columns, parent_name, res
 from analytics_assets.definitions import build_definitions
 from analytics_assets.pictures.figure import LARGEST
 from analytics_assets.source import telling
+from analytics_assets_tests.stores import Row
 from analytics_assets_tests.support import (
     RESOURCES,
     DemoApi,
     Project,
-    Row,
     assert_equal,
     metadata,
     own_id,

@@ -28,10 +28,9 @@ from dlt.common.configuration.providers.vault import VaultDocProvider
 from dlt.common.configuration.specs import PluggableRunContext
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from analytics_assets.assets import factory
 from analytics_assets.configuration import ANALYTICS
 from analytics_assets.definitions import build_definitions
-from analytics_assets.resources import AnalyticsApi, Warehouse
+from analytics_assets.resources import AnalyticsApi, Warehouse, warehouse
 from analytics_assets_tests.canaries import (
     CANARY,
     PASSWORD,
@@ -226,7 +225,7 @@ def lasting_directories(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def make(prefix: str) -> AbstractContextManager[str]:
         return nullcontext(str(folder / "tmp" / prefix))
 
-    monkeypatch.setattr(factory, "TemporaryDirectory", make)
+    monkeypatch.setattr(warehouse, "TemporaryDirectory", make)
 
 
 @pytest.mark.usefixtures("lasting_directories")
@@ -291,12 +290,11 @@ def test_a_warehouse_that_cannot_be_opened_leaves_no_password(
 
 
 @pytest.mark.parametrize("closed_warehouse", [DREMIO], indirect=True)
-@pytest.mark.usefixtures("closed_warehouse")
+@pytest.mark.usefixtures("closed_warehouse", "lasting_directories")
 def test_dlts_trace_holds_no_password(folder: Path) -> None:
-    pipeline = Warehouse().pipeline("user", str(folder / "tmp"))
-    with pytest.raises(PipelineStepFailed):
+    with Warehouse().pipeline("user") as pipeline, pytest.raises(PipelineStepFailed):
         pipeline.run([{"id": 1}], table_name="user")
-    assert (folder / "tmp" / "user" / "trace.pickle").exists()
+    assert (folder / "tmp" / "user_" / "user" / "trace.pickle").exists()
     assert leaks(folder) == []
 
 

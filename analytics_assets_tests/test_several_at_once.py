@@ -22,6 +22,7 @@ from analytics_assets_tests.support import (
     MATERIALIZE,
     DemoApi,
     Project,
+    assert_ended_well,
     assert_everything_equal,
     failures,
     free_port,
@@ -93,8 +94,7 @@ def test_two_commands_at_once_both_succeed_and_load_every_row_once(
     logs = [tmp_path / "first.log", tmp_path / "second.log"]
     home = instance.root_directory
     runs = [start_cli(*MATERIALIZE, "*", api=demo_api, log=log, DAGSTER_HOME=home) for log in logs]
-    for run, log in zip(runs, logs, strict=True):
-        assert run.wait(PATIENCE) == 0, log.read_text()
+    assert_ended_well(runs, logs, PATIENCE)
     assert_everything_equal(Project(tmp_path, demo_api.url), demo_api)
 
 

@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 from analytics_assets_tests.browser import CHROMIUM, Ui, browsing
 from analytics_assets_tests.demo_api.server import REPOSITORY
 from analytics_assets_tests.dev_server import MAKE_DEV, DevServer, serving
+from analytics_assets_tests.stores import DuckDbFile
 from analytics_assets_tests.support import (
     PARENTS,
     RESOURCES,
@@ -68,8 +69,9 @@ def test_what_is_materialized_from_the_graph_is_in_the_warehouse(
     ui.materialize("key:analytics/deployment*", assets=2)
     ui.expect_run("Success")
     ui.take(SCREENSHOTS, "run_that_succeeded")
+    store = DuckDbFile.in_folder(tmp_path)
     for resource in ("deployments", "deployment_events"):
-        assert_equal(stored_rows(tmp_path / "warehouse.duckdb", resource), demo_api.rows(resource))
+        assert_equal(stored_rows(store, resource), demo_api.rows(resource))
 
 
 def test_a_failed_asset_says_in_its_run_what_to_do(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 
+from analytics_assets_tests.stores import Store
 from analytics_assets_tests.support import (
     TIMEOUT,
     DemoApi,
@@ -59,20 +60,23 @@ OTHER_TYPES: list[tuple[str, Any, str, Any]] = [
     ("fresh", 2**64, "fresh__v_text", str(2**64)),
     ("nested", {"a": [2**70, 2**63]}, "nested", {"a": [str(2**70), str(2**63)]}),
     ("half", "cut \ud83d", "half", "cut \N{REPLACEMENT CHARACTER}"),
-    ("emoji", "\N{PARTY POPPER} \x00 'quoted' \"twice\"\n", "emoji", None),
+    ("emoji", "\N{PARTY POPPER} \\ 'quoted' \"twice\"\n", "emoji", None),
+    ("nul", {"a\x00": "\x00, \\u0000"}, "nul", {"a\ufffd": "\ufffd, \\u0000"}),
     ("long", "x" * 5_000_000, "long", None),
     ("deep", json.loads("[" * 40 + "]" * 40), "deep", None),
     ("select", "a keyword", "select", None),
     ("1st", 1, "1st", None),
     ("dotted.name", 1, "dotted.name", None),
     ("", "an empty name", "_e3b0c442", None),
+    ("a`b", 1, "a_b_ad22532e", None),
 ]
 
 
-def test_a_value_of_any_type_size_and_name_is_stored(projects: tuple[DemoApi, Project]) -> None:
-    api, project = projects
-    serve(api, *({field: value} for field, value, _, _ in OTHER_TYPES))
-    project.load_all("projects")
+def test_a_value_of_any_type_size_and_name_is_stored(tmp_path: Path, store: Store) -> None:
+    with running_demo_api("--projects", "0") as api:
+        serve(api, *({field: value} for field, value, _, _ in OTHER_TYPES))
+        project = Project(tmp_path, api.url, store=store)
+        project.load_all("projects")
     for place, (field, value, column, stored) in enumerate(OTHER_TYPES):
         ((found,),) = stored_values(project, f"prj_{place}", column)
         assert found == (value if stored is None else stored), (field, column)

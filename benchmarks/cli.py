@@ -10,7 +10,7 @@ from analytics_assets_tests.demo_api.server import REPOSITORY
 from analytics_assets_tests.support import MATERIALIZE, DemoApi, settings_of
 from benchmarks.measure import Measurement, measure
 
-FOREIGN_SETTINGS = ("DAGSTER_HOME", "ANALYTICS_", "DESTINATION__", "ACCESS_TOKEN")
+FOREIGN_SETTINGS = ("DAGSTER_HOME", "ANALYTICS_", "DESTINATION__", "CELERY_", "ACCESS_TOKEN")
 """Beginnings of settings that the user may have, and that would change what is measured."""
 OWN_SETTINGS = {
     "DAGSTER_DISABLE_TELEMETRY": "yes",

@@ -93,14 +93,15 @@ class _Memory:
 
 def _resident_bytes(root: psutil.Process) -> Iterator[int]:
     """Of each process of a tree that is still there."""
-    for process in _tree(root):
+    for process in tree_of(root):
         try:
             yield int(process.memory_info().rss)
         except psutil.NoSuchProcess:
             continue
 
 
-def _tree(root: psutil.Process) -> list[psutil.Process]:
+def tree_of(root: psutil.Process) -> list[psutil.Process]:
+    """A process and all that it has started, while it is there."""
     try:
         return [root, *root.children(recursive=True)]
     except psutil.NoSuchProcess:
@@ -113,7 +114,7 @@ def _ended_with_its_children(process: subprocess.Popen[bytes]) -> Iterator[None]
     try:
         yield
     except BaseException:
-        for running in _tree(psutil.Process(process.pid)):
+        for running in tree_of(psutil.Process(process.pid)):
             running.kill()
         process.wait()
         raise

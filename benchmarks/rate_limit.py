@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from analytics_assets_tests.stores import Row
 from analytics_assets_tests.support import running_demo_api
 from benchmarks.cli import materialize
 
@@ -24,13 +26,18 @@ def main() -> None:
     with TemporaryDirectory() as name, running_demo_api(*size, *limit) as api:
         materialize(api, Path(name), "deployments", "deployment_events")
         log = api.log("deployment_events")
+    print(use_of(log, ALLOWED, WINDOW))
+
+
+def use_of(log: Sequence[Row], allowed_in_window: int, window: float) -> str:
+    """How much of a limit some requests have used, the oldest first."""
     statuses = Counter(entry["status"] for entry in log)
     seconds = log[-1]["at"] - log[0]["at"]
     # A window is used up at its beginning: the last one counts as far as it was needed.
-    allowed = ALLOWED * (1 + seconds / WINDOW)
-    print(
+    allowed = allowed_in_window * (1 + seconds / window)
+    return (
         f"{statuses[200]} answered of {allowed:.0f} allowed in {seconds:.0f} s: "
-        f"{statuses[200] / allowed:.2f}, {statuses[429]} rejected; target {TARGET}"
+        f"{statuses[200] / allowed:.2f}, target {TARGET}; {statuses[429]} rejected"
     )
 
 

@@ -4,7 +4,6 @@ An endpoint that fails, fails its own asset: the others load in the same run.
 """
 
 from collections.abc import Iterator
-from tempfile import TemporaryDirectory
 
 import dlt
 from dagster import AssetExecutionContext, AssetsDefinition, AssetSpec, MaterializeResult
@@ -19,8 +18,12 @@ from analytics_assets.assets.load import AssetLoad
 from analytics_assets.assets.translator import ResourceTranslator
 from analytics_assets.assets.window_config import WindowConfig
 from analytics_assets.configuration import ApiConfig
-from analytics_assets.configuration.lineage import reloadable_resources
+from analytics_assets.configuration.lineage import (
+    may_load_months_at_once,
+    reloadable_resources,
+)
 from analytics_assets.resources import AnalyticsApi, Console, Warehouse
+from analytics_assets.source.coverage import note_coverage
 
 POOL = "analytics_api"
 """The pool of all that ask the API: `dagster.yaml` limits how many do at a time."""
@@ -33,6 +36,7 @@ def build_assets(config: ApiConfig) -> list[AssetsDefinition]:
 
 def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
     translator = ResourceTranslator(api_config)
+    months_at_once = may_load_months_at_once(api_config, name)
     as_asset = dlt_assets(
         name=name,
         dlt_source=_named_source(name),
@@ -50,24 +54,27 @@ def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
         console: Console,
         config: WindowConfig,
     ) -> Iterator[MaterializeResult[None]]:
-        tell = context.log.info
-        with (
-            failing_in_one_sentence(name, api.retry_policy()),
-            searching_new_objects_alone(),
-            dlt_logs_to(context.log),
-            warehouse.opened(context.log) as client,
-            console.progress(name) as show,
-        ):
-            asset_load = AssetLoad(
-                api_config, name, api, warehouse, client, config.window(), tell, show
-            )
-            for source in asset_load.sources():
-                with TemporaryDirectory(prefix=f"{name}_") as directory:
-                    pipeline = warehouse.pipeline(name, directory)
-                    # dagster-dlt reports one load and its files; the materialization is all.
-                    list(dlt.run(context, source, pipeline, translator))
-                    asset_load.note(pipeline)
-            yield MaterializeResult(asset_key=asset_key(name), metadata=asset_load.metadata())
+        with failing_in_one_sentence(name, api.retry_policy()):
+            window = config.window()
+            months = window.months if window and months_at_once else []
+            with (
+                searching_new_objects_alone(),
+                dlt_logs_to(context.log),
+                warehouse.opened_to_load(name, context.log, months) as turn,
+                console.progress(name) as show,
+            ):
+                asset_load = AssetLoad(
+                    api_config, name, api, warehouse, turn, window, context.log.info, show
+                )
+                for source in asset_load.sources():
+                    with warehouse.pipeline(name) as pipeline:
+                        # dagster-dlt reports one load and its files; the materialization is all.
+                        list(dlt.run(context, source, pipeline, translator))
+                        asset_load.note(pipeline)
+                if coverage := asset_load.coverage:
+                    with turn.alone_with_state(), warehouse.pipeline(name) as pipeline:
+                        note_coverage(pipeline, name, coverage)
+                yield MaterializeResult(asset_key=asset_key(name), metadata=asset_load.metadata())
 
     def load_what_is_new(
         context: AssetExecutionContext,

@@ -8,7 +8,6 @@ from typing import Any
 
 import dlt
 from dagster import MetadataValue
-from dlt.destinations.sql_client import SqlClientBase
 from dlt.extract import DltSource
 
 from analytics_assets.assets.preview import newest_rows, time_column
@@ -21,11 +20,13 @@ from analytics_assets.configuration.lineage import (
 )
 from analytics_assets.pictures import draw_pictures
 from analytics_assets.resources import AnalyticsApi, Warehouse
+from analytics_assets.resources.one_load import Turn
 from analytics_assets.resources.warehouse import DATASET
 from analytics_assets.source.ahead import session_of
 from analytics_assets.source.batches import Collector
 from analytics_assets.source.changes import Changes
 from analytics_assets.source.clock import iso_time
+from analytics_assets.source.coverage import Coverage
 from analytics_assets.source.fan_out import FanOut
 from analytics_assets.source.phases import Phase, phases_of, seconds_in
 from analytics_assets.source.rate_limit import RateLimit
@@ -46,7 +47,7 @@ class AssetLoad:
         name: str,
         api: AnalyticsApi,
         warehouse: Warehouse,
-        client: SqlClientBase[Any],
+        turn: Turn,
         window: Window | None,
         tell: Tell,
         show: Callable[[int, int], None],
@@ -58,7 +59,7 @@ class AssetLoad:
             name: The resource to load.
             api: Where it is loaded from.
             warehouse: Where it is loaded to.
-            client: An open connection to the warehouse.
+            turn: The turn of the load, with an open connection to the warehouse.
             window: What to load again; None loads what is new.
             tell: Receives a sentence on what is done, and on each long wait.
             show: Receives the parents of a child that were asked for, and all, as it goes on.
@@ -68,7 +69,8 @@ class AssetLoad:
         self._resource = resource_named(config, name)
         self._api = api
         self._warehouse = warehouse
-        self._client = client
+        self._turn = turn
+        self._client = turn.client
         self._window = window
         self._tell = tell
         self._started = time.monotonic()
@@ -88,10 +90,11 @@ class AssetLoad:
         self._tell(f"{request_of(self._resource)}: {self._what_is_asked_for()}.")
         client = self._api.client(self._api.retry_policy(), self._traffic, self._rate_limit)
         open_dataset = self._warehouse.open_dataset
-        collector = Collector()
+        collector = Collector(self._traffic)
         is_complete = False
         with session_of(client):
             while not is_complete:
+                self._turn.go_on()
                 changes = Changes(
                     self._config, self._name, open_dataset, self._fan_out, self._window
                 )
@@ -115,6 +118,13 @@ class AssetLoad:
             self._tell(
                 f"{self._fan_out.gone} parents of {self._name} were deleted since their list."
             )
+
+    @property
+    def coverage(self) -> Coverage | None:
+        """What a window of a child has asked for, once it is through; None of any other load."""
+        if self._window and self._fan_out.parents_load and self._fan_out.was_answered:
+            return Coverage(*self._window, self._fan_out.parents_load)
+        return None
 
     def note(self, pipeline: dlt.Pipeline) -> None:
         """Notes what a pipeline that has loaded one of the sources knows of it."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta, timezone
+from functools import cache
+from typing import TypeAlias
 
 from dagster import (
     AssetCheckKey,
@@ -11,6 +13,7 @@ from dagster import (
     AssetKey,
     DagsterEventType,
     DagsterInstance,
+    DagsterRun,
     DagsterRunStatus,
 )
 
@@ -27,6 +30,11 @@ from analytics_assets.source.errors import sentence_of
 
 TIME_TO_RECOVER = timedelta(minutes=3)
 """How long an asset may be stale before that is a problem: it is loaded by itself meanwhile."""
+FindRun: TypeAlias = Callable[[str], DagsterRun | None]
+"""Looks a run up by its id."""
+RUNS_TO_LOOK_BACK = 25
+"""How many runs of an asset may be under way at once, as those of a backfill, before its state is
+not to be told."""
 
 
 def states_of(
@@ -40,12 +48,15 @@ def states_of(
         checks: The checks to look at.
 
     Returns:
-        A state for each load, freshness and check that has one; of what is under way none.
+        A state for each load, freshness and check that has one: what is under way for the first
+        time has none, and later the state of the time before.
     """
+    # Most are of the same few runs.
+    find_run = cache(instance.get_run_by_id)
     return {
-        **dict(_load_states(instance, assets)),
+        **dict(_load_states(instance, find_run, assets)),
         **dict(_freshness_states(instance, assets)),
-        **dict(_check_states(instance, checks)),
+        **dict(_check_states(instance, find_run, checks)),
     }
 
 
@@ -67,36 +78,51 @@ def _check_of(check: AssetCheckKey) -> str:
 
 
 def _load_states(
-    instance: DagsterInstance, assets: Collection[AssetKey]
+    instance: DagsterInstance, find_run: FindRun, assets: Collection[AssetKey]
 ) -> Iterator[tuple[str, Problem | None]]:
     for record in instance.get_asset_records(list(assets)):
         entry = record.asset_entry
         name = _load_of(entry.asset_key)
-        run = instance.get_run_by_id(entry.last_run_id or "")
-        if run is None or run.is_success or _has_loaded(entry):
+        run = _last_run_to_load(instance, find_run, entry)
+        if run is None or run.is_success or _has_loaded(entry, run):
             yield name, None
         elif run.status is DagsterRunStatus.FAILURE:
-            yield name, Problem(_reason(instance, entry), run.run_id)
+            yield name, Problem(_reason(instance, entry.asset_key, run.run_id), run.run_id)
 
 
-def _has_loaded(entry: AssetEntry) -> bool:
-    """Whether the last run that was to load an asset did, whatever became of other assets."""
+def _last_run_to_load(
+    instance: DagsterInstance, find_run: FindRun, entry: AssetEntry
+) -> DagsterRun | None:
+    """The last run that was to load an asset, of those that have loaded it or ended.
+
+    The next one may always be under way when somebody looks.
+    """
+    run = find_run(entry.last_run_id or "")
+    if run is None or run.is_finished or _has_loaded(entry, run):
+        return run
+    planned = instance.fetch_planned_materializations(entry.asset_key, limit=RUNS_TO_LOOK_BACK)
+    runs = (find_run(record.run_id) for record in planned.records)
+    return next((earlier for earlier in runs if earlier and earlier.is_finished), run)
+
+
+def _has_loaded(entry: AssetEntry, run: DagsterRun) -> bool:
+    """Whether a run loaded an asset, and none has since, whatever became of other assets."""
     loaded = entry.last_materialization
-    return loaded is not None and loaded.run_id == entry.last_run_id
+    return loaded is not None and loaded.run_id == run.run_id
 
 
-def _reason(instance: DagsterInstance, entry: AssetEntry) -> str:
+def _reason(instance: DagsterInstance, key: AssetKey, run_id: str) -> str:
     """The asset's own sentence. The words of an error that has none may hold anything."""
-    asset = entry.asset_key.to_user_string()
-    failures = instance.all_logs(str(entry.last_run_id), of_type=DagsterEventType.STEP_FAILURE)
+    asset = key.to_user_string()
+    failures = instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE)
     events = [event.dagster_event for event in failures if event.dagster_event]
     for event in events:
-        if event.step_key == entry.asset_key.path[-1]:
+        if event.step_key == key.path[-1]:
             stated = event.step_failure_data.user_failure_data
             said = (stated.description if stated else None) or "its run says why."
             return f"{asset} was not loaded: {sentence_of(said)}"
-    begun = instance.all_logs(str(entry.last_run_id), of_type=DagsterEventType.STEP_START)
-    if events and not any(event.step_key == entry.asset_key.path[-1] for event in begun):
+    begun = instance.all_logs(run_id, of_type=DagsterEventType.STEP_START)
+    if events and not any(event.step_key == key.path[-1] for event in begun):
         return f"{asset} was not loaded: what it is made from was not."
     return f"{asset} was not loaded: its run ended before it was done."
 
@@ -120,17 +146,37 @@ def _age(instance: DagsterInstance, asset: AssetKey) -> str:
 
 
 def _check_states(
-    instance: DagsterInstance, checks: Iterable[AssetCheckKey]
+    instance: DagsterInstance, find_run: FindRun, checks: Iterable[AssetCheckKey]
 ) -> Iterator[tuple[str, Problem | None]]:
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(checks))
-    for check, record in latest.items():
+    for check, newest in latest.items():
+        record = _last_ended(instance, find_run, newest)
         name = _check_of(check)
         if record.status is AssetCheckExecutionRecordStatus.SUCCEEDED:
             yield name, None
         elif record.status is AssetCheckExecutionRecordStatus.FAILED:
             yield name, _failed(check, record)
-        elif _has_crashed(instance, check, record):
+        elif _has_crashed(instance, find_run, check, record):
             yield name, Problem(f"{check.to_user_string()} could not be checked.", record.run_id)
+
+
+def _last_ended(
+    instance: DagsterInstance, find_run: FindRun, newest: AssetCheckExecutionRecord
+) -> AssetCheckExecutionRecord:
+    """The last execution of a check that found something, or whose run ended before it could."""
+    if _has_ended(find_run, newest):
+        return newest
+    history = instance.event_log_storage.get_asset_check_execution_history(
+        newest.key, limit=RUNS_TO_LOOK_BACK
+    )
+    return next((record for record in history if _has_ended(find_run, record)), newest)
+
+
+def _has_ended(find_run: FindRun, record: AssetCheckExecutionRecord) -> bool:
+    if record.status is not AssetCheckExecutionRecordStatus.PLANNED:
+        return True
+    run = find_run(record.run_id)
+    return run is None or run.is_finished
 
 
 def _failed(check: AssetCheckKey, record: AssetCheckExecutionRecord) -> Problem | None:
@@ -143,11 +189,14 @@ def _failed(check: AssetCheckKey, record: AssetCheckExecutionRecord) -> Problem 
 
 
 def _has_crashed(
-    instance: DagsterInstance, check: AssetCheckKey, record: AssetCheckExecutionRecord
+    instance: DagsterInstance,
+    find_run: FindRun,
+    check: AssetCheckKey,
+    record: AssetCheckExecutionRecord,
 ) -> bool:
     """Whether a check failed to run, though its asset was loaded: else the load is the problem."""
-    run = instance.get_run_by_id(record.run_id)
+    run = find_run(record.run_id)
     if run is None or run.status is not DagsterRunStatus.FAILURE:
         return False
     entries = [record.asset_entry for record in instance.get_asset_records([check.asset_key])]
-    return all(entry.last_run_id != run.run_id or _has_loaded(entry) for entry in entries)
+    return all(entry.last_run_id != run.run_id or _has_loaded(entry, run) for entry in entries)

@@ -6,16 +6,28 @@ them to be running for ever, and neither load their assets again nor let another
 `supports_check_run_worker_health` is false.
 """
 
+from __future__ import annotations
+
+import time
+
 from dagster import DagsterRun
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
-from dagster._serdes import deserialize_value
+from dagster._serdes import ConfigurableClassData, deserialize_value
+
+SECONDS_TO_COME_BACK = 600.0
+"""For which a code server that has an address of its own may be away."""
 
 
 class MonitoredRunLauncher(DefaultRunLauncher):
     """Starts a process for each run, and knows whether it lives."""
+
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+        """Begins with all code servers there; `inst_data` is Dagster's."""
+        super().__init__(inst_data)
+        self._gone_since: dict[str, float] = {}
 
     @property
     def supports_check_run_worker_health(self) -> bool:
@@ -26,7 +38,8 @@ class MonitoredRunLauncher(DefaultRunLauncher):
         """Asks the code server that started a run whether the run still lives.
 
         A run without one was started on the command line, by a process nobody can ask: it counts as
-        running.
+        running. So does one whose server will be started again at its address: its process may live
+        and end well, and a run that failed now could not be tried again.
         """
         client = self._get_grpc_client_for_termination(run.run_id)  # type: ignore[no-untyped-call]
         if client is None:
@@ -34,9 +47,18 @@ class MonitoredRunLauncher(DefaultRunLauncher):
         try:
             answer = client.can_cancel_execution(CanCancelExecutionRequest(run_id=run.run_id))
         except DagsterUserCodeUnreachableError as error:
-            if "DEADLINE_EXCEEDED" in repr(error.__cause__):
-                # A busy machine answers late: that is no sign of death.
+            # A busy machine answers late: that is no sign of death.
+            is_late = "DEADLINE_EXCEEDED" in repr(error.__cause__)
+            # One on a socket was started by the webserver or the daemon, and ended with them.
+            if is_late or (not client.socket and self._may_come_back(run)):
                 return CheckRunHealthResult(WorkerStatus.RUNNING)
             return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "Its code server is gone.")
+        was_gone = self._gone_since.pop(run.run_id, None) is not None
         is_alive = deserialize_value(answer, CanCancelExecutionResult).can_cancel
-        return CheckRunHealthResult(WorkerStatus.RUNNING if is_alive else WorkerStatus.NOT_FOUND)
+        # The daemon takes a moment to know a server again, without which it cannot try a run again.
+        is_running = is_alive or was_gone
+        return CheckRunHealthResult(WorkerStatus.RUNNING if is_running else WorkerStatus.NOT_FOUND)
+
+    def _may_come_back(self, run: DagsterRun) -> bool:
+        since = self._gone_since.setdefault(run.run_id, time.monotonic())
+        return time.monotonic() - since < SECONDS_TO_COME_BACK

@@ -97,6 +97,16 @@ def reloadable_resources(config: ApiConfig) -> list[str]:
     ]
 
 
+def may_load_months_at_once(config: ApiConfig, name: str) -> bool:
+    """Whether loads of different months of a resource may be under way at once.
+
+    Those of a child, which notes what it has asked for month by month; unless it is a parent
+    itself: its own children go on from its newest load, and months do not commit in their order.
+    """
+    parents = {parent_name(resource) for resource in config["resources"]}
+    return parent_name(resource_named(config, name)) is not None and name not in parents
+
+
 def how_it_is_loaded(config: ApiConfig, resource: ResourceConfig) -> str:
     """What each load of a resource asks for, in words that follow `loads`."""
     parent = parent_name(resource)

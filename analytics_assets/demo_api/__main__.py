@@ -95,6 +95,9 @@ def create_parser() -> argparse.ArgumentParser:
         help_text = f"number of {size.metadata['help']} (%(default)s)"
         rows.add_argument(f"--{size.name}", type=int, default=size.default, help=help_text)
     rows.add_argument("--seed", type=int, default=7, help="choice of the rows (%(default)s)")
+    rows.add_argument(
+        "--days", type=int, default=90, help="how far deployments reach back (%(default)s)"
+    )
     rows.add_argument("--anchor", type=_parse_time, help="ISO time of the newest rows (now)")
     rows.add_argument(
         "--grow-every", type=float, metavar="SECONDS", help="add deployments after that"
@@ -148,6 +151,7 @@ def create_demo(options: argparse.Namespace) -> Demo:
         WorldOptions(
             anchor=options.anchor,
             seed=options.seed,
+            days=options.days,
             sizes=Sizes(**{size.name: getattr(options, size.name) for size in fields(Sizes)}),
             grow_every=options.grow_every,
             secret_prefix=options.secret_prefix,

@@ -69,14 +69,23 @@ class WorldOptions:
     grow_every: float | None = None
     """Seconds between two new deployments after the anchor; None stops the clock there."""
     secret_prefix: str = "demo-secret-"  # noqa: S105 - no secret follows it
+    days: int = 90
+    """How far deployments reach back."""
     events_of: Mapping[str, int] = field(default_factory=dict)
     """Numbers of events of single deployments, by uid or by place in the list."""
     inclusive_until: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a growth that never ends or has no pace."""
+        """Refuse deployments of no time, and a growth that never ends or has no pace."""
+        if self.days < 1:
+            raise ValueError("Deployments reach back a day at least.")
         if self.grow_every is not None and self.grow_every < FASTEST_GROWTH:
             raise ValueError(f"Deployments arrive every {FASTEST_GROWTH} seconds at most.")
+
+    @property
+    def began(self) -> int:
+        """When the first deployment may have been made."""
+        return self.anchor - self.days * DAY
 
     @property
     def pace(self) -> int:
@@ -111,7 +120,9 @@ def draw_population(options: WorldOptions) -> Population:
     people = draw_people(open_generator(seed, "people"), people_count)
     teams = draw_teams(open_generator(seed, "teams"), sizes.teams, sizes.members, people, anchor)
     owners = [*teams, personal_account(people[0], anchor)]
-    projects = draw_projects(open_generator(seed, "projects"), sizes.projects, owners, anchor)
+    projects = draw_projects(
+        open_generator(seed, "projects"), sizes.projects, owners, options.began
+    )
     deployments = _draw_deployments(options, projects) if projects else []
     return Population(people[0], teams, projects, deployments)
 
@@ -143,9 +154,7 @@ def _draw_deployments(options: WorldOptions, projects: list[Project]) -> list[De
     rng = open_generator(options.seed, "deployments")
     # The newest two are still in the queue and building, whatever the count.
     unfinished = [anchor - pace // 5, anchor - pace * 6 // 5][:count]
-    finished = draw_working_times(
-        rng, count - len(unfinished), anchor - 90 * DAY, anchor - 10 * pace
-    )
+    finished = draw_working_times(rng, count - len(unfinished), options.began, anchor - 10 * pace)
     events_of = dict(options.events_of)
     deployments = []
     for place, created in enumerate(unfinished + finished):
@@ -187,7 +196,7 @@ def _draw_variables_by_project(
 
     # Two neighbouring projects share one variable, under one id.
     shared_count = len(population.projects) if count else 0
-    shared = draw("shared variables", shared_count, anchor - 95 * DAY)
+    shared = draw("shared variables", shared_count, options.began - 5 * DAY)
     for place, project in enumerate(population.projects):
         own = draw(project.id, max(count - 1, 0), project.created)
         yield project, own + shared[place // 2 : place // 2 + 1]

@@ -31,10 +31,10 @@ class Project:
     repository_id: int
 
 
-def draw_projects(rng: Random, count: int, owners: Sequence[Account], anchor: int) -> list[Project]:
-    """Projects, newest first, dealt out to their owners in turn."""
+def draw_projects(rng: Random, count: int, owners: Sequence[Account], began: int) -> list[Project]:
+    """Projects, newest first, older than all deployments, dealt out to their owners in turn."""
     projects = []
-    times = draw_times(rng, count, anchor - 390 * DAY, anchor - 100 * DAY)
+    times = draw_times(rng, count, began - 300 * DAY, began - 10 * DAY)
     for index, created in enumerate(times):
         name = PROJECT_NAMES[index % len(PROJECT_NAMES)]
         if index >= len(PROJECT_NAMES):

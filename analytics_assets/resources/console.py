@@ -1,46 +1,36 @@
-"""The console that a run was started on, as a Dagster resource: its progress, and its end."""
+"""The console that a run was started on, as a Dagster resource: the progress of its steps."""
 
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
+from multiprocessing import parent_process
 
 from dagster import ConfigurableResource, InitResourceContext
 from pydantic import PrivateAttr
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from analytics_assets.resources.summary import summarize
-
-WIDEST_LINE = 160
-"""Characters of a line where the console has no width of its own: in a file or a pipe."""
-
 
 class Console(ConfigurableResource):  # type: ignore[type-arg]  # it provides itself
-    """Shows the progress of long fan-outs on a terminal, and a table of what was loaded at the end.
+    """Shows the progress of long fan-outs on a terminal.
 
-    It takes part in the run as a resource, because Dagster's own command has no place for either.
+    It is a resource, because Dagster's own command has no place for that.
     """
 
     # Dagster leads stderr into a file while steps run, so that the terminal is kept from before.
     _terminal: TextIOWrapper | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: InitResourceContext) -> None:
-        """Keeps the terminal, if there is one."""
-        if sys.stderr.isatty():
+        """Keeps the terminal, if there is one that no other step writes to."""
+        if sys.stderr.isatty() and parent_process() is None:
             self._terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w")
 
     def teardown_after_execution(self, context: InitResourceContext) -> None:
-        """Prints what the run has loaded."""
+        """Lets go of the terminal."""
         if self._terminal:
             self._terminal.close()
-        if context.instance and context.run:
-            console = RichConsole(
-                width=None if sys.stdout.isatty() else WIDEST_LINE, highlight=False
-            )
-            for part in summarize(context.instance, context.run):
-                console.print(part)
 
     @contextmanager
     def progress(self, name: str) -> Iterator[Callable[[int, int], None]]:

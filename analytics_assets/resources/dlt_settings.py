@@ -5,11 +5,20 @@ from dlt.common.configuration.providers import CustomLoaderDocProvider
 from dlt.common.runtime.telemetry import stop_telemetry
 
 NAME = "analytics_assets"
+DUCKDB_PRAGMAS = [
+    # dlt has DuckDB keep a gigabyte of rows in memory before they are moved to its file.
+    "checkpoint_threshold='64MB'",
+    # DuckDB keeps half a gigabyte of what it has used for the next rows.
+    "allocator_bulk_deallocation_flush_threshold='1MB'",
+    # It keeps the files that it loads from, too, which are read once.
+    "enable_external_file_cache=false",
+]
 SETTINGS = {
     # dlt reports usage to its makers unless told not to.
     "runtime": {"dlthub_telemetry": False},
     # dlt leaves its load id out of Arrow tables otherwise.
     "normalize": {"parquet_normalizer": {"add_dlt_load_id": True}},
+    "destination": {"duckdb": {"credentials": {"pragmas": DUCKDB_PRAGMAS}}},
 }
 
 

@@ -1,33 +1,45 @@
 """The warehouse as a Dagster resource: a dlt destination, and DuckDB's one-writer rule."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from logging import Logger
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import dlt
-from dagster import ConfigurableResource, DagsterLogManager
+from dagster import ConfigurableResource
+from dlt.common.configuration import resolve_configuration
+from dlt.common.configuration.exceptions import ConfigFieldMissingException
 from dlt.common.destination import Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
 from dlt.destinations.exceptions import DestinationConnectionError
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 from dlt.destinations.sql_client import SqlClientBase
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
+from analytics_assets.resources import postgres_lock
 from analytics_assets.resources.dlt_settings import set_dlt_defaults
 from analytics_assets.resources.duckdb_file import (
     delete_if_half_made,
     holder,
     is_held_elsewhere,
 )
+from analytics_assets.resources.one_load import Queue, Turn
 from analytics_assets.source.clock import await_the_newest_load
 from analytics_assets.source.errors import SettingError, WarehouseError, first_line
+from analytics_assets.source.rest import empty_schema
 
 DATASET = "analytics"
 DESTINATION = "ANALYTICS_DESTINATION"
+POSTGRES = "dlt.destinations.postgres"
+"""dlt's name of what destinations of that kind are, whatever they are called."""
+MERGE = "delete-insert"
+"""The strategy that loads go by (dlt, "Merge loading")."""
 DEFAULT_DUCKDB_FILE = Path("data/warehouse.duckdb")
 
 
@@ -41,23 +53,25 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
     patience: float = Field(
         default=1800.0,
         ge=0,
-        description="Seconds to wait for a DuckDB file that another process holds open.",
+        description="Seconds to wait for another process: for the DuckDB file that it holds open, "
+        "or for its load of the same asset into PostgreSQL or files.",
     )
+    _opened: Destination[Any, Any] | None = PrivateAttr(default=None)
 
-    def pipeline(self, name: str, directory: str) -> dlt.Pipeline:
-        """The dlt pipeline of one resource.
+    @contextmanager
+    def pipeline(self, name: str) -> Iterator[dlt.Pipeline]:
+        """The dlt pipeline of one load of a resource, in a working directory of its own.
 
-        Args:
-            name: The resource.
-            directory: Working directory of this load alone. dlt deletes what another load left in
-                a directory they share; state and schema come back from the destination.
+        dlt deletes what another load left in a directory they share; state and schema come back
+        from the destination.
         """
-        return dlt.pipeline(
-            pipeline_name=name,
-            pipelines_dir=directory,
-            destination=self._destination(),
-            dataset_name=DATASET,
-        )
+        with TemporaryDirectory(prefix=f"{name}_") as directory:
+            yield dlt.pipeline(
+                pipeline_name=name,
+                pipelines_dir=directory,
+                destination=self._destination(),
+                dataset_name=DATASET,
+            )
 
     def open_dataset(self, name: str) -> dlt.Dataset:
         """The dataset with the schema of the resource named, for reading."""
@@ -69,12 +83,16 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
         return int(counts[0][1])
 
     @contextmanager
-    def opened(self, log: DagsterLogManager) -> Iterator[SqlClientBase[Any]]:
+    def opened(self, log: Logger, staging_layout: str = "") -> Iterator[SqlClientBase[Any]]:
         """Holds the warehouse open for one load, or for its checks.
 
         One process at a time may have a DuckDB file open for writing. The connection held here
         keeps other processes out until the load is done, and the kernel lets go of it if this
         process dies; a load that comes second waits for it here, as it waits for a reader.
+
+        Args:
+            log: Is told of a wait.
+            staging_layout: How dlt is to name the staging dataset of the load, unless as usual.
 
         Yields:
             The connection.
@@ -92,7 +110,8 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
             reraise=True,
         )
         try:
-            client = dlt.dataset(self._destination(), DATASET, dlt.Schema(DATASET)).sql_client
+            destination = self._destination(staging_layout)
+            client = dlt.dataset(destination, DATASET, empty_schema(DATASET)).sql_client
             waiting(_open, client)
         except SettingError:
             raise
@@ -105,29 +124,127 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
                 ) from error
             raise WarehouseError(
                 f"The warehouse cannot be opened: {_reason(error)} Check {DESTINATION} and "
-                f"{self._credentials_setting()}."
+                f"{self._place_setting()}."
             ) from error
         try:
+            self._opened = destination
             await_the_newest_load(client, log.info)
             yield client
         finally:
+            self._opened = None
             client.close_connection()
 
-    def _destination_name(self) -> str:
-        return self.destination or os.environ.get(DESTINATION) or "duckdb"
+    @contextmanager
+    def opened_to_load(self, name: str, log: Logger, months: Sequence[str] = ()) -> Iterator[Turn]:
+        """Holds the warehouse open for a load of one resource, of which there is one at a time.
 
-    def _credentials_setting(self) -> str:
-        return f"DESTINATION__{self._destination_name().upper()}__CREDENTIALS"
+        DuckDB's one-writer rule sees to that; on PostgreSQL locks do, for as long as the
+        connection lasts, and in a folder a lock file. On other destinations it is for Dagster's
+        limits to see to.
 
-    def _destination(self) -> Destination[Any, Any]:
-        name = self._destination_name()
+        Args:
+            name: The resource.
+            log: Is told of a wait.
+            months: Those of a load that writes no row beyond them: on PostgreSQL loads of others
+                may go on beside it. None of any other load.
+
+        Yields:
+            The turn of the load, with the connection.
+
+        Raises:
+            WarehouseError: As `opened`, and if another load is not over within `patience` seconds.
+        """
+        # Loads of other months are not to empty it.
+        layout = postgres_lock.staging_layout(name, months[0]) if months else ""
+        with (
+            self.opened(log, layout) as client,
+            self._turn(client, name, log, months) as turn,
+        ):
+            yield turn
+
+    def _turn(
+        self, client: SqlClientBase[Any], name: str, log: Logger, months: Sequence[str]
+    ) -> AbstractContextManager[Turn]:
+        queue = Queue(self.patience, log.info)
+        if self.destination_name == "filesystem":
+            # An extra, and an import that takes its time.
+            from analytics_assets.resources import files_lock
+
+            return files_lock.its_turn(client, name, queue)
+        if self.is_postgres():
+            return postgres_lock.its_turn(client, name, queue, months)
+        return nullcontext(Turn(client))
+
+    @property
+    def destination_name(self) -> str:
+        """The name of the dlt destination."""
+        name = self.destination or os.environ.get(DESTINATION) or "duckdb"
+        return name.removeprefix("dlt.destinations.")
+
+    def is_postgres(self) -> bool:
+        """Whether the destination is PostgreSQL, whatever it is called."""
+        # The other two are made by being asked for.
+        if self.destination_name in ("duckdb", "filesystem"):
+            return False
+        return bool(self._destination().destination_type == POSTGRES)
+
+    def _place_setting(self) -> str:
+        name = self.destination_name
+        setting = "BUCKET_URL" if name == "filesystem" else "CREDENTIALS"
+        return f"DESTINATION__{name.upper()}__{setting}"
+
+    def _destination(self, staging_layout: str = "") -> Destination[Any, Any]:
+        """The destination; while the warehouse is open one for all, which share its connection.
+
+        Args:
+            staging_layout: As `opened` has it.
+        """
+        if self._opened:
+            return self._opened
+        name = self.destination_name
         if name == "duckdb":
             return self._duckdb()
+        if name == "filesystem":
+            return self._files()
         try:
-            factory = Destination.from_reference(name)
+            factory = cast("Destination[Any, Any]", Destination.from_reference(name))
         except UnknownDestinationModule as error:
-            raise SettingError(f"{DESTINATION} names no dlt destination: {name!r}.") from error
-        return cast("Destination[Any, Any]", factory)
+            raise SettingError(
+                f"{DESTINATION} names no dlt destination: {name!r}. See docs/destinations.md."
+            ) from error
+        if factory.destination_type == POSTGRES:
+            return self._postgres(factory.destination_name, staging_layout)
+        if MERGE not in (factory.capabilities().supported_merge_strategies or ()):
+            raise SettingError(
+                f"{DESTINATION} names {name}, which cannot replace rows that have changed: choose "
+                "a database (docs/destinations.md)."
+            )
+        return factory
+
+    def _postgres(self, name: str, staging_layout: str) -> Destination[Any, Any]:
+        # Its driver is an extra.
+        from analytics_assets.resources.postgres_tables import PostgresTables
+
+        options: dict[str, Any] = {}
+        if staging_layout:
+            options["staging_dataset_name_layout"] = staging_layout
+        return PostgresTables(destination_name=name, **options)
+
+    def _files(self) -> Destination[Any, Any]:
+        try:
+            # An extra, and an import that takes its time.
+            from analytics_assets.resources.delta_files import DeltaFiles
+        except ImportError as error:
+            raise SettingError(
+                f"{DESTINATION} names filesystem, for which {error.name} is missing: install this "
+                "package with its extra `filesystem`."
+            ) from error
+        return DeltaFiles(
+            destination_name="filesystem",
+            preferred_table_format="delta",
+            # Of tables whose names hold a slash, which those of resources do not.
+            warn_unsafe_layout_separators=False,
+        )
 
     def _duckdb(self) -> Destination[Any, Any]:
         credentials: Any = dlt.secrets.get("destination.duckdb.credentials")
@@ -138,11 +255,17 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
             credentials = str(DEFAULT_DUCKDB_FILE)
         elif Path(str(credentials)).name.partition(".")[0].lower() == DATASET:
             raise SettingError(
-                f"{self._credentials_setting()} names a file called like the dataset, "
+                f"{self._place_setting()} names a file called like the dataset, "
                 f"{DATASET!r}, so that DuckDB cannot tell catalog from schema: name it otherwise."
             )
+        # dlt would look its settings up some sixty times a load.
+        resolved = resolve_configuration(
+            DuckDbCredentials(),
+            sections=("destination", "duckdb", "credentials"),
+            explicit_value=credentials,
+        )
         # Parquet files load faster and in less memory than INSERT statements, dlt's default here.
-        return dlt.destinations.duckdb(credentials, preferred_loader_file_format="parquet")
+        return dlt.destinations.duckdb(resolved, preferred_loader_file_format="parquet")
 
 
 def _open(client: SqlClientBase[Any]) -> None:
@@ -151,7 +274,7 @@ def _open(client: SqlClientBase[Any]) -> None:
     client.open_connection()
 
 
-def _log_first_wait(log: DagsterLogManager, patience: float) -> Callable[[RetryCallState], None]:
+def _log_first_wait(log: Logger, patience: float) -> Callable[[RetryCallState], None]:
     def note(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         if state.attempt_number == 1 and error:
@@ -161,7 +284,9 @@ def _log_first_wait(log: DagsterLogManager, patience: float) -> Callable[[RetryC
 
 
 def _reason(error: BaseException) -> str:
-    """What the driver itself says, or that it is missing."""
+    """What the driver itself says, or that it is missing, or what it is not told."""
+    if isinstance(error, ConfigFieldMissingException):
+        return "Its place is missing, or lacks the user, the password, the host or the name."
     if isinstance(error, MissingDependencyException):
         return f"its driver is not installed (`pip install '{error.dependencies[0]}'`)."
     return first_line(error.inner_exc if isinstance(error, DestinationConnectionError) else error)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.sql_client import SqlClientBase
 
 from analytics_assets.source.errors import WarehouseError
@@ -54,7 +54,7 @@ def await_the_newest_load(client: SqlClientBase[Any], tell: Callable[[str], None
     loads = client.make_qualified_table_name("_dlt_loads")
     try:
         found = client.execute_sql(f"SELECT MAX(load_id) FROM {loads}")  # noqa: S608 - dlt's own name
-    except DatabaseUndefinedRelation:
+    except DestinationUndefinedEntity:
         return
     newest = float(found[0][0] or 0) if found else 0.0
     seconds = newest - time.time()

@@ -18,6 +18,8 @@ VERSION = "_version"
 """Tells the newest of several rows of one key, which alone is kept: `updatedAt`, then the order in
 which the rows were read."""
 
+BACKTICK = "`"
+"""Delta's library quotes names with it, and cannot merge a column whose name holds one."""
 VARIANT = "__v_"
 """What dlt puts between a column's name and the type of a value that it cannot hold."""
 
@@ -78,11 +80,11 @@ class ColumnNames:
     def _column_of(self, field: str) -> str:
         # Decided by the field alone where dlt would write it otherwise: what is stored then is not
         # what the API says.
-        is_kept = field and self._normalize(field) == field
+        is_kept = field and self._normalize(field) == field and BACKTICK not in field
         if is_kept and self._owners.setdefault(self._fold(field), field) == field:
             return field
         digest = hashlib.sha256(field.encode(errors="replace")).hexdigest()[:8]
-        return f"{field.strip()}_{digest}"
+        return f"{field.strip().replace(BACKTICK, '_')}_{digest}"
 
     def _fold(self, field: str) -> str:
         return self._normalize(field).casefold()

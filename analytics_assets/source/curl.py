@@ -37,7 +37,7 @@ BROKEN_OFF: dict[int, type[exceptions.RequestException]] = {
 
 ANSWERS_AHEAD = 4
 """Answers that are kept until they are asked for, to each connection."""
-BYTES_AHEAD = 64_000_000
+BYTES_AHEAD = 16_000_000
 """Bytes of such answers from which on no further one is asked for."""
 SHORTEST_SLEEP = 0.01
 LONGEST_SLEEP = 1.0

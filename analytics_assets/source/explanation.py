@@ -9,6 +9,7 @@ from ssl import SSLCertVerificationError
 from typing import NamedTuple
 
 from dlt.common.destination.exceptions import DestinationException
+from dlt.load.exceptions import LoadClientJobException
 from requests import Response
 from requests.exceptions import HTTPError, JSONDecodeError, RequestException
 
@@ -58,6 +59,14 @@ def explain(error: BaseException, name: str, retry: RetryPolicy) -> Explanation 
         sentence = _explain_library(cause, name, retry)
         if sentence:
             return Explanation(sentence, cause)
+    for cause in causes:
+        # A driver's own error, which dlt has not wrapped (PEP 249: all derive from `Error`).
+        if any(base.__name__ == "Error" for base in type(cause).__mro__):
+            return Explanation(_explain_refusal(cause, name), cause)
+    for cause in causes:
+        if isinstance(cause, LoadClientJobException):
+            refusal = cause.client_exception
+            return Explanation(_explain_refusal(refusal, name), refusal)
     return None
 
 
@@ -68,9 +77,14 @@ def _explain_library(error: BaseException, name: str, retry: RetryPolicy) -> str
         return _explain_status(error, name, retry)
     if isinstance(error, RequestException):
         return _explain_no_answer(error, retry)
-    if isinstance(error, DestinationException):
-        return f"The warehouse did not take the rows of {name}: {first_line(error)}"
+    # Of a job that failed, the words are dlt's trace.
+    if isinstance(error, DestinationException) and not isinstance(error, LoadClientJobException):
+        return _explain_refusal(error, name)
     return None
+
+
+def _explain_refusal(error: BaseException, name: str) -> str:
+    return f"The warehouse did not take the rows of {name}: {first_line(error)}"
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:
@@ -78,6 +92,9 @@ def _causes(error: BaseException | None) -> list[BaseException]:
     chain: list[BaseException] = []
     while error is not None and error not in chain:
         chain.append(error)
+        if isinstance(error, LoadClientJobException):
+            error = error.client_exception
+            continue
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return chain[::-1]
 

@@ -16,6 +16,12 @@ from analytics_assets.source.traffic import Traffic
 
 PARENTS_PER_LOAD = 1000
 """Parents whose rows are committed together: what a killed load has to ask for again at most."""
+PARENTS_AT_FIRST = 500
+"""The same while nobody knows how many rows a parent has."""
+FEWEST_PARENTS = 20
+"""Fewer could all be gone without anything being wrong with their endpoint."""
+ROWS_PER_LOAD = 50_000
+"""Rows from which on the next load has fewer parents: what is loaded at once is in memory."""
 
 
 class FanOut:
@@ -25,7 +31,7 @@ class FanOut:
         gone: Parents that the API no longer knows.
         is_complete: Whether the load just made was the last one of this fan-out.
         place: The last parent of this load; None of a list that is asked for in full.
-        covered: The parent's loads of which a window holds every row.
+        parents_load: The parent's newest load when a window began; "" without a window.
         parents: The parents of this load, with the fields that their children keep.
     """
 
@@ -43,13 +49,14 @@ class FanOut:
         self.gone = 0
         self.is_complete = True
         self.place: Sequence[str] | None = None
-        self.covered: Sequence[str] = ()
+        self.parents_load = ""
         self.parents: Page = []
         self._name = name
         self._traffic = traffic
         self._show = show
         self._total = 0
         self._done = 0
+        self._rows = 0
         self._was_served = False
         self._in_this_load = 0
         self._gone_in_this_load = 0
@@ -74,9 +81,22 @@ class FanOut:
         self._done_in_this_load = 0
 
     @property
+    def parents_per_load(self) -> int:
+        """The parents to ask for in the next load, by the rows that those before it had."""
+        if not self._done:
+            return min(PARENTS_AT_FIRST, PARENTS_PER_LOAD)
+        expected = ROWS_PER_LOAD * self._done // max(self._rows, 1)
+        return min(max(expected, FEWEST_PARENTS), PARENTS_PER_LOAD)
+
+    @property
     def is_answered(self) -> bool:
         """Whether a parent of this load was answered, be it without rows."""
         return self._done_in_this_load > self._gone_in_this_load
+
+    @property
+    def was_answered(self) -> bool:
+        """Whether a parent of any load of this fan-out was answered, be it without rows."""
+        return self._done > self.gone
 
     @property
     def is_through(self) -> bool:
@@ -85,6 +105,7 @@ class FanOut:
 
     def count(self, page: PageData[Any]) -> PageData[Any]:
         """A step that notes that a parent's rows have come, with the last page of them."""
+        self._rows += len(page)
         if page.paginator.has_next_page:
             return page
         self._done += 1

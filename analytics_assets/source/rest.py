@@ -5,7 +5,7 @@ Knows dlt and the configuration, and nothing of Dagster.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any, cast
 
@@ -42,7 +42,6 @@ from analytics_assets.source.paginators import checked_paginator
 from analytics_assets.source.records import neutralize
 from analytics_assets.source.stored import (
     OpenDataset,
-    keep_coverage,
     keep_place,
     parent_rows,
     stored_columns,
@@ -113,24 +112,20 @@ def build_source(
         name=name,
         # Arrays and objects are one JSON column: one resource is one table.
         max_table_nesting=0,
-        schema=_schema(name),
+        schema=empty_schema(name),
     )
     table = source.resources[name]
     columns = declared_columns(config, resource)
-    table.apply_hints(columns=columns)
     stored = stored_columns(open_dataset, name)
+    table.apply_hints(columns={**_json_columns(stored), **columns})
     names = ColumnNames([*columns, *stored], source.schema.naming.normalize_path)
     steps: list[Callable[..., Any]] = [
         neutralize(resource, key_columns(config, resource), names, stored)
     ]
     last_page = LastPage()
-    if parent:
-        note = keep_place if window is None else keep_coverage
-        steps = [fan_out.count, note(name, fan_out), *steps]
-    else:
-        steps = [last_page.note, *steps]
     if window is None:
-        steps = [watermark.note, *steps]
+        steps = [watermark.note, *([keep_place(name, fan_out)] if parent else []), *steps]
+    steps = [fan_out.count if parent else last_page.note, *steps]
     cursor = cursor_field(resource)
     steps.append(changes.drop_unchanged if cursor else changes.count)
     collector.begin(lambda: fan_out.is_through if parent else last_page.is_reached)
@@ -146,7 +141,8 @@ def build_source(
     return source
 
 
-def _schema(name: str) -> Schema:
+def empty_schema(name: str) -> Schema:
+    """A schema without tables that spells names and types values as this project does."""
     schema = Schema(name, {"names": NAMING})
     # Text stays text: dlt would store an undeclared field that looks like a date as a timestamp.
     schema.remove_type_detection("iso_timestamp")
@@ -209,6 +205,15 @@ def declared_columns(config: ApiConfig, resource: ResourceConfig) -> dict[str, T
         if name in columns:
             columns[name]["description"] = description
     return columns
+
+
+def _json_columns(stored: Mapping[str, TDataType]) -> dict[str, TColumnSchema]:
+    """The columns of JSON that are stored: in Arrow tables, where they are text, dlt forgets it."""
+    return {
+        name: {"name": name, "data_type": data_type, "nullable": True}
+        for name, data_type in stored.items()
+        if data_type == "json"
+    }
 
 
 def _inherited_types(config: ApiConfig, resource: ResourceConfig) -> dict[str, FieldType]:

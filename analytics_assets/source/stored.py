@@ -19,8 +19,9 @@ from analytics_assets.configuration.lineage import (
     resource_named,
 )
 from analytics_assets.source.columns import LOAD_ID, ROW_DIGEST
+from analytics_assets.source.coverage import Coverage, covered, keep
 from analytics_assets.source.errors import WarehouseError
-from analytics_assets.source.fan_out import PARENTS_PER_LOAD, FanOut
+from analytics_assets.source.fan_out import FanOut
 from analytics_assets.source.records import Page
 from analytics_assets.source.window import Window
 
@@ -33,8 +34,9 @@ WATERMARK = "parents_asked"
 
 BEGINNING = ("", "")
 """The place before all rows."""
-COVERED = "loads_asked_by_windows"
-"""In a child's state: the parent's loads beyond that place of which a window asked for each row."""
+
+# dlt's own comparisons cast to a type with a length, which PostgreSQL refuses.
+_load_id = sge.column(LOAD_ID, quoted=True)
 
 
 def parent_rows(
@@ -50,9 +52,9 @@ def parent_rows(
     It bears the parent's name, so dlt resolves the child's placeholders from it.
 
     - Of a parent that is listed in full: the rows its latest listing contained.
-    - Of any other: the next rows of those loaded since the child's last success, at most
-      `PARENTS_PER_LOAD`. The child's own state keeps the place, so that no selection of assets
-      can starve another, and moves on with each load, so that a killed run repeats one at most.
+    - Of any other: the next rows of those loaded since the child's last success, as many as
+      `fan_out` says. The child's own state keeps the place, so that no selection of assets can
+      starve another, and moves on with each load, so that a killed run repeats one at most.
     - In a window: the rows whose cursor lies in it, in loads as large. The place stays.
 
     `announce` is told of them before they are asked for.
@@ -79,18 +81,20 @@ def parent_rows(
             sge.and_(*(~sge.column(f.field, quoted=True).is_(sge.null()) for f in parents))
         )
         if is_listed_in_full(config, parent):
-            found = table.where(LOAD_ID, "eq", latest_listing(dataset, parent)).fetchall()
+            found = _rows_of_latest_listing(dataset, parent, table)
             pending = len(found)
         else:
+            digest = _digest_in_order(dataset)
+            cursor = cursor_field(resource_named(config, parent))
             if window is None:
-                table = table.where(_was_not_asked_for(child))
+                table = table.where(_was_not_asked_for(child, cursor, digest))
             else:
-                cursor = cursor_field(resource_named(config, parent))
+                # Those that the parent loads from here on are left to the child's next run.
+                fan_out.parents_load = fan_out.parents_load or latest_listing(dataset, parent)
                 table = table.where(lies_in(window, cursor))
-                table = table.where(_is_after(fan_out.place or BEGINNING))
-                fan_out.covered = _loads_within(dataset, parent, cursor, window, _place(child)[0])
-            in_order = table.order_by(LOAD_ID).order_by(ROW_DIGEST)
-            found = in_order.limit(PARENTS_PER_LOAD).fetchall()
+                table = table.where(_is_after(fan_out.place or BEGINNING, digest))
+            in_order = dataset.query(table.sqlglot_expression.order_by(_load_id, digest))
+            found = in_order.limit(fan_out.parents_per_load).fetchall()
             pending = _count(dataset, table)
             fan_out.place = found[-1][-2:] if found else None
         page = [dict(zip(fields, row, strict=False)) for row in found]
@@ -111,23 +115,7 @@ def keep_place(child: str, fan_out: FanOut) -> Callable[[Page], Page]:
         if fan_out.place and fan_out.is_answered:
             state = dlt.current.resource_state(child)
             state[WATERMARK] = fan_out.place
-            state[COVERED] = [load for load in state.get(COVERED, []) if load > fan_out.place[0]]
-        return page
-
-    return note
-
-
-def keep_coverage(child: str, fan_out: FanOut) -> Callable[[Page], Page]:
-    """A step that notes which loads of its parent a window has asked for, once it is through.
-
-    What a window wrote anew has the newest load ids. The child asks for it in the same window: it
-    need not ask for it once more when it next looks for what is new.
-    """
-
-    def note(page: Page) -> Page:
-        if fan_out.is_complete and fan_out.is_answered:
-            state = dlt.current.resource_state(child)
-            state[COVERED] = sorted({*state.get(COVERED, []), *fan_out.covered})
+            keep(state, [entry for entry in covered(state) if entry.load >= fan_out.place[0]])
         return page
 
     return note
@@ -139,41 +127,55 @@ def lies_in(window: Window, cursor: str) -> sge.Condition:
     return sge.and_(column >= window.start, column < window.end)
 
 
-def _loads_within(
-    dataset: dlt.Dataset, parent: str, cursor: str, window: Window, after: str
-) -> list[str]:
-    """The loads of a parent later than one, of which each row lies in a window."""
-    rows = dataset.table(parent).select(LOAD_ID, cursor).where(LOAD_ID, "gt", after).to_sql()
-    with dataset.sql_client as client:
-        load, moment = map(client.escape_column_name, (LOAD_ID, cursor))
-        spans = client.execute_sql(
-            f"SELECT {load}, MIN({moment}), MAX({moment}), COUNT(*) - COUNT({moment}) "  # noqa: S608 - dlt's own SQL
-            f"FROM ({rows}) AS later GROUP BY {load}"
-        )
-    return [
-        load_id
-        for load_id, first, last, undated in spans or []
-        if not undated and window.start <= first and last < window.end
-    ]
-
-
 def _place(child: str) -> Sequence[str]:
     place: Sequence[str] = dlt.current.resource_state(child).get(WATERMARK) or BEGINNING
     return place
 
 
-def _was_not_asked_for(child: str) -> sge.Condition:
+def _rows_of_latest_listing(
+    dataset: dlt.Dataset, name: str, rows: dlt.Relation
+) -> list[tuple[Any, ...]]:
+    """The rows of a resource that its latest listing contained, even while a new one is stored."""
+    before = None
+    found: list[tuple[Any, ...]] = []
+    while (listing := latest_listing(dataset, name)) != before:
+        found = rows.where(_load_id.eq(sge.convert(listing))).fetchall()
+        before = listing
+    return found
+
+
+def _digest_in_order(dataset: dlt.Dataset) -> sge.Condition:
+    """The digest of a row, in the order of its bytes, whatever the warehouse's collation is.
+
+    A place is to be the same in each warehouse.
+    """
+    digest = sge.column(ROW_DIGEST, quoted=True)
+    if dataset.destination_dialect != "postgres":
+        return digest
+    return sge.Collate(this=digest, expression=sge.to_identifier("C", quoted=True))
+
+
+def _was_not_asked_for(child: str, cursor: str, digest: sge.Condition) -> sge.Condition:
     """The condition for rows after a child's place that no window has asked for."""
-    load_id = sge.column(LOAD_ID, quoted=True)
-    covered = dlt.current.resource_state(child).get(COVERED, [])
-    return sge.and_(_is_after(_place(child)), *(load_id.neq(load) for load in covered))
+    windows = covered(dlt.current.resource_state(child))
+    return sge.and_(_is_after(_place(child), digest), *(_is_beyond(w, cursor) for w in windows))
 
 
-def _is_after(place: Sequence[str]) -> sge.Condition:
+def _is_beyond(coverage: Coverage, cursor: str) -> sge.Condition:
+    """The condition for rows that a window has not asked for."""
+    moment = sge.column(cursor, quoted=True)
+    return sge.or_(
+        moment.is_(sge.null()),
+        moment < coverage.start,
+        moment >= coverage.end,
+        _load_id > sge.convert(coverage.load),
+    )
+
+
+def _is_after(place: Sequence[str], digest: sge.Condition) -> sge.Condition:
     """The condition for rows after a load and a digest, in the order of both."""
-    load_id, digest = (sge.column(name, quoted=True) for name in (LOAD_ID, ROW_DIGEST))
     last_load, last_digest = (sge.Literal.string(text) for text in place)
-    return sge.or_(load_id > last_load, sge.and_(load_id.eq(last_load), digest > last_digest))
+    return sge.or_(_load_id > last_load, sge.and_(_load_id.eq(last_load), digest > last_digest))
 
 
 def _count(dataset: dlt.Dataset, rows: dlt.Relation) -> int:
@@ -211,7 +213,7 @@ def latest_listing(dataset: dlt.Dataset, name: str) -> str:
 def count_no_longer_listed(open_dataset: OpenDataset, name: str) -> int:
     """The stored rows that the latest full listing of a resource no longer contained."""
     dataset = open_dataset(name)
-    older = dataset.table(name).where(LOAD_ID, "lt", latest_listing(dataset, name))
+    older = dataset.table(name).where(_load_id < sge.convert(latest_listing(dataset, name)))
     return _count(dataset, older)
 
 

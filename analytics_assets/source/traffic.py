@@ -18,6 +18,7 @@ class Traffic:
         requests: Attempts to send a request.
         retries: Those among them that were not the first of their request.
         bytes_received: Bytes of the answers' bodies, as they came over the line.
+        bytes_read: The same, decoded.
         by_second: The requests that were sent in each second, an epoch.
         tell: Receives a sentence on requests that have to be sent again.
     """
@@ -28,6 +29,7 @@ class Traffic:
         self.requests = 0
         self.retries = 0
         self.bytes_received = 0
+        self.bytes_read = 0
         self.by_second: Counter[int] = Counter()
         # A retry sends the same object again.
         self._attempts: WeakKeyDictionary[PreparedRequest, int] = WeakKeyDictionary()
@@ -44,6 +46,7 @@ class Traffic:
         """The attempts that were made to send a request."""
         return self._attempts.get(request, 0)
 
-    def count_bytes(self, received: int) -> None:
-        """Counts the bytes of one answer."""
+    def count_bytes(self, received: int, read: int) -> None:
+        """Counts the bytes of one answer, as they came and decoded."""
         self.bytes_received += received
+        self.bytes_read += read

@@ -9,9 +9,10 @@ import pytest
 from openapi_schema_validator import OAS30Validator
 
 from .conftest import StartDemo
-from .server import ANCHOR, LISTS, DemoServer, moments
+from .server import ANCHOR, ANCHOR_MS, LISTS, DemoServer, moments
 
 DESCRIPTION = Path(__file__).parents[1] / "spec" / "openapi_nine_operations.json"
+DAY_MS = 24 * 3600 * 1000
 DESCRIBED_PATHS = {
     "user": "/v2/user",
     "environments": "/v9/projects/{idOrName}/env",
@@ -122,6 +123,16 @@ def test_sizes_and_prefix_are_options(start_demo: StartDemo) -> None:
     }
     values = [row["value"] for row in demo.rows("environments", demo.parents("environments")[0])]
     assert all(value.startswith("hush-") for value in values)
+
+
+def test_deployments_reach_back_as_far_as_asked_and_projects_farther(
+    start_demo: StartDemo,
+) -> None:
+    demo = start_demo("--anchor", ANCHOR, "--days", "730")
+    deployed = [row["created"] for row in demo.rows("deployments")]
+    began = ANCHOR_MS - 730 * DAY_MS
+    assert began <= min(deployed) < began + 30 * DAY_MS
+    assert all(row["createdAt"] < began for row in demo.rows("projects"))
 
 
 def test_a_world_may_be_empty(start_demo: StartDemo) -> None:

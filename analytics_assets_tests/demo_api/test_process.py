@@ -82,6 +82,7 @@ def test_20000_deployments_are_ready_in_a_few_seconds() -> None:
         (("--rate-limit", "teams=fast"), "COUNT/SECONDS"),
         (("--fault", '{"operation": "user", "kind": "sulk"}'), "no fault of kind sulk"),
         (("--anchor", "yesterday"), "--anchor"),
+        (("--days", "0"), "a day at least"),
         (("--grow-every", "0"), "every 0.01 seconds at most"),
         (("--port", "65536"), "--port"),
     ],

@@ -87,7 +87,7 @@ class Table:
         self._warehouse.register("batch", table)
         self._warehouse.execute(f"CREATE TABLE IF NOT EXISTS {self._name} AS FROM batch LIMIT 0")
         (known,) = self._warehouse.execute(
-            f"SELECT list(column_name) FROM (DESCRIBE {self._name})"  # noqa: S608 - our own name
+            f"SELECT list(column_name) FROM (DESCRIBE {self._name})"
         ).fetchall()[0]
         for name in names:
             if name not in known:

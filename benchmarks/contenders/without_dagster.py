@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 from dagster import DagsterLogManager
@@ -17,6 +16,7 @@ from analytics_assets.assets.garbage import searching_new_objects_alone
 from analytics_assets.assets.load import AssetLoad
 from analytics_assets.configuration import ANALYTICS
 from analytics_assets.resources import AnalyticsApi, Warehouse
+from analytics_assets.resources.one_load import Turn
 
 
 def main() -> None:
@@ -30,10 +30,10 @@ def main() -> None:
 def _load(name: str, api: AnalyticsApi, warehouse: Warehouse) -> None:
     log = cast("DagsterLogManager", logging.getLogger(name))
     with searching_new_objects_alone(), warehouse.opened(log) as client:
-        load = AssetLoad(ANALYTICS, name, api, warehouse, client, None, _ignore, _ignore)
+        load = AssetLoad(ANALYTICS, name, api, warehouse, Turn(client), None, _ignore, _ignore)
         for source in load.sources():
-            with TemporaryDirectory(prefix=f"{name}_") as directory:
-                warehouse.pipeline(name, directory).run(source)
+            with warehouse.pipeline(name) as pipeline:
+                pipeline.run(source)
 
 
 def _ignore(*_: Any) -> None:

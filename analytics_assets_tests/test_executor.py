@@ -1,0 +1,90 @@
+"""Where steps run: settings choose the executor, and each ends its run with what was loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analytics_assets.configuration import ANALYTICS
+from analytics_assets.definitions import build_definitions
+from analytics_assets.source.errors import SettingError
+from analytics_assets_tests.postgres import PostgresServer
+from analytics_assets_tests.stores import PostgresDatabase, choose
+from analytics_assets_tests.support import (
+    MATERIALIZE,
+    RESOURCES,
+    DemoApi,
+    Project,
+    assert_everything_equal,
+    run_cli,
+)
+
+ON_A_SERVER = {"ANALYTICS_DESTINATION": "postgres"}
+ON_A_NAMED_SERVER = {
+    "ANALYTICS_DESTINATION": "central",
+    "DESTINATION__CENTRAL__DESTINATION_TYPE": "postgres",
+}
+BROKER = dict.fromkeys(("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"), "redis://127.0.0.1:1/0")
+
+
+@pytest.mark.parametrize(
+    ("settings", "executor"),
+    [
+        ({}, "in_process"),
+        ({"ANALYTICS_EXECUTOR": "multiprocess"}, "multiprocess"),
+        (ON_A_SERVER, "multiprocess"),
+        ({**ON_A_SERVER, "ANALYTICS_EXECUTOR": "in_process"}, "in_process"),
+        ({**ON_A_SERVER, **BROKER}, "celery"),
+        ({**ON_A_NAMED_SERVER, **BROKER}, "celery"),
+        ({**ON_A_SERVER, **BROKER, "ANALYTICS_EXECUTOR": "multiprocess"}, "multiprocess"),
+    ],
+)
+def test_the_settings_choose_the_executor(
+    settings: dict[str, str], executor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    definitions = build_definitions(ANALYTICS)
+    assert definitions.get_implicit_global_asset_job_def().executor_def.name == executor
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"ANALYTICS_EXECUTOR": "thread"}, "ANALYTICS_EXECUTOR is none of in_process, multi"),
+        (BROKER, "Steps on celery need PostgreSQL, where loads of a table take turns: name it"),
+        *(
+            ({"ANALYTICS_DESTINATION": name, "ANALYTICS_EXECUTOR": executor}, "need PostgreSQL")
+            for name in ("duckdb", "filesystem", "sqlalchemy", "snowflake")
+            for executor in ("celery", "k8s")
+        ),
+        ({**ON_A_SERVER, "ANALYTICS_EXECUTOR": "celery"}, "need a broker: set CELERY_BROKER_URL"),
+        ({**ON_A_SERVER, **BROKER, "CELERY_RESULT_BACKEND": ""}, "set CELERY_RESULT_BACKEND"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_a_sentence(
+    settings: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingError, match=said):
+        build_definitions(ANALYTICS)
+
+
+@pytest.mark.long
+def test_on_a_server_each_step_has_a_process_and_the_run_one_table(
+    tmp_path: Path,
+    demo_api: DemoApi,
+    postgres: PostgresServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database = PostgresDatabase.on(postgres)
+    choose(database, monkeypatch)
+    run = run_cli(*MATERIALIZE, "*", api=demo_api)
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert "in subprocess" in run.stderr or "Launching subprocess" in run.stderr
+    heading, *lines = run.stdout.splitlines()
+    assert heading.startswith("asset ")
+    assert sorted(line.split()[0] for line in lines) == sorted(RESOURCES)
+    assert_everything_equal(Project(tmp_path, demo_api.url, store=database), demo_api)
