@@ -12,6 +12,10 @@ import dlt
 from dagster import ConfigurableResource
 from dlt.common.configuration import resolve_configuration
 from dlt.common.configuration.exceptions import ConfigFieldMissingException
+from dlt.common.configuration.specs.base_configuration import (
+    BaseConfiguration,
+    is_hint_not_resolvable,
+)
 from dlt.common.destination import Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
@@ -111,8 +115,10 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
         )
         try:
             destination = self._destination(staging_layout)
-            client = dlt.dataset(destination, DATASET, empty_schema(DATASET)).sql_client
+            dataset = dlt.dataset(destination, DATASET, empty_schema(DATASET))
+            client = dataset.sql_client
             waiting(_open, client)
+            _keep_settings(destination, dataset.destination_client.config)
         except SettingError:
             raise
         except Exception as error:
@@ -266,6 +272,15 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
         )
         # Parquet files load faster and in less memory than INSERT statements, dlt's default here.
         return dlt.destinations.duckdb(resolved, preferred_loader_file_format="parquet")
+
+
+def _keep_settings(destination: Destination[Any, Any], found: BaseConfiguration) -> None:
+    """Hands a destination the settings it was found to have: dlt looks them up for each client."""
+    destination.config_params |= {
+        name: getattr(found, name)
+        for name, hint in found.get_resolvable_fields().items()
+        if not is_hint_not_resolvable(hint)
+    }
 
 
 def _open(client: SqlClientBase[Any]) -> None:
