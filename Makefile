@@ -11,15 +11,18 @@ LATEST := .venv-latest/bin
 DAGSTER_HOME ?= $(CURDIR)/.dagster
 PORT ?= 3000
 
-# Tests have servers, files and ports of their own: a process of tests for each core.
-PARALLEL := --numprocesses auto --dist worksteal
+# Tests have servers, files and ports of their own: a process of tests for each core, and one more,
+# for some of them wait most of their time.
+PARALLEL := --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
 
 # Of `make bench`: the sizes, latencies (ms) and rounds of the comparison, and where its report goes;
-# the events of the table whose metadata is timed.
+# the deployments whose events meet a rate limit, and are loaded tenfold; the events of the table whose
+# metadata is timed.
 SIZES ?= S M
 LATENCIES ?= 0 20 50
 ROUNDS ?= 3
 REPORT ?= docs/benchmarks.md
+DEPLOYMENTS ?= 1500
 ROWS ?= 1000000
 
 # Of `make bench-cluster`: options of each of its commands, whose defaults are what the pages tell.
@@ -50,20 +53,23 @@ test: .venv/installed node_modules/emulate chromium postgres redis ## run the te
 
 # What another release of dagster, dlt or a database's driver can break: the main job, on each
 # executor and warehouse, and all that people see and press. Its details are held to the pinned ones,
-# and so are crashes of a cluster and the night alone, for which CI has no time twice.
-MEET_THE_STACK := automation celery checks cli cluster destinations dev equality \
-	executor history months postgres reports run_launcher several_at_once ui
+# and so is what takes long, but for the UI and the cluster: CI has no time for the rest twice.
+MEET_THE_STACK := automation celery checks cli destinations equality executor history months \
+	postgres reports run_launcher several_at_once
+FOR_LONG := cluster ui
 
 # The stack's newest releases, without the superseded dagster-embedded-elt, which pins older ones.
 test-latest: .venv-latest/installed chromium postgres redis ## run the tests that meet the stack on its newest releases
-	$(LATEST)/python -m pytest $(PARALLEL) $(MEET_THE_STACK:%=analytics_assets_tests/test_%.py)
+	$(LATEST)/python -m pytest $(PARALLEL) -m "not long" $(MEET_THE_STACK:%=analytics_assets_tests/test_%.py)
+	$(LATEST)/python -m pytest $(PARALLEL) $(FOR_LONG:%=analytics_assets_tests/test_%.py)
 
 .venv-latest/installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.10 - 3.13 is needed, and none was found."; exit 1; }
 	$(PYTHON) -m venv .venv-latest
-	$(LATEST)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(LATEST)/pip install --quiet --disable-pip-version-check uv
+	$(LATEST)/uv pip install --quiet --python $(LATEST)/python --no-deps --editable .
 	$(LATEST)/python -c "from importlib.metadata import requires; print(*(line.split(';')[0] for line in requires('analytics-assets') if 'embedded-elt' not in line), sep='\n')" > .venv-latest/requirements.txt
-	$(LATEST)/pip install --quiet --disable-pip-version-check --upgrade --requirement .venv-latest/requirements.txt
+	$(LATEST)/uv pip install --quiet --python $(LATEST)/python --upgrade --requirement .venv-latest/requirements.txt
 	@touch $@
 
 lint: .venv/installed ## check style and types
@@ -86,9 +92,9 @@ bench: .venv/installed .venv-airbyte/installed ## measure, as ratios (hours; SIZ
 	$(BIN)/python -m benchmarks.definitions
 	$(BIN)/python -m benchmarks.compare --sizes $(SIZES) --latencies $(LATENCIES) --runs $(ROUNDS) --output $(REPORT)
 	$(BIN)/python -m benchmarks.increments --size $(lastword $(SIZES))
-	$(BIN)/python -m benchmarks.rate_limit
+	$(BIN)/python -m benchmarks.rate_limit $(DEPLOYMENTS)
 	$(BIN)/python -m benchmarks.long_list
-	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.memory $(DEPLOYMENTS)
 	$(BIN)/python -m benchmarks.checks
 	$(BIN)/python -m benchmarks.metadata $(ROWS)
 
@@ -103,7 +109,8 @@ bench-cluster: .venv/installed postgres redis ## measure what a cluster brings, 
 .venv-airbyte/installed:
 	@test -n "$(PYTHON)" || { echo "Python 3.10 - 3.13 is needed, and none was found."; exit 1; }
 	$(PYTHON) -m venv .venv-airbyte
-	@.venv-airbyte/bin/pip install --quiet --disable-pip-version-check airbyte==0.71.3 \
+	.venv-airbyte/bin/pip install --quiet --disable-pip-version-check uv
+	@.venv-airbyte/bin/uv pip install --quiet --python .venv-airbyte/bin/python airbyte==0.71.3 \
 		|| echo "airbyte cannot be installed here: it will be missing from the comparison"
 	@touch $@
 

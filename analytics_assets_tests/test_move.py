@@ -68,6 +68,7 @@ def choose_target(target: Store, monkeypatch: pytest.MonkeyPatch) -> Choose:
     return lambda: choose(target, monkeypatch)
 
 
+@pytest.mark.long
 def test_a_moved_warehouse_is_the_same_and_its_next_run_incremental(
     tmp_path: Path, demo_api: DemoApi, target: Store, choose_target: Choose
 ) -> None:
@@ -139,6 +140,7 @@ def test_a_fan_out_goes_on_after_a_move_where_it_was(
         assert_equal(project.rows("deployment_events"), api.rows("deployment_events"))
 
 
+@pytest.mark.long
 def test_empty_tables_and_their_places_move_too(
     tmp_path: Path, target: Store, choose_target: Choose
 ) -> None:

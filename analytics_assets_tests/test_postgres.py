@@ -43,6 +43,7 @@ def holding(database: PostgresDatabase, lock: str) -> Iterator[Any]:
         yield cursor
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "selections",
     [

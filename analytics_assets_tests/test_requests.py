@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from analytics_assets_tests.support import DemoApi, Project
 
 
@@ -25,6 +27,7 @@ def test_a_run_with_nothing_new_asks_for_lists_and_the_children_of_mutable_paren
     )
 
 
+@pytest.mark.long
 def test_one_new_deployment_adds_one_events_request(project: Project, demo_api: DemoApi) -> None:
     project.load_all()
     with demo_api.counted() as idle:

@@ -7,7 +7,7 @@ import time
 
 LIBRARIES = "import dagster, dagster_dlt, dlt"
 DEFINITIONS = "import analytics_assets.definitions"
-PAIRS = 11
+PAIRS = 7
 TARGET = 1.3
 
 

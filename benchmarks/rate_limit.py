@@ -1,10 +1,12 @@
 """How much of a rate limit a fan-out uses: requests answered, to those that were allowed.
 
-`python -m benchmarks.rate_limit`; 1,000 a minute, in windows of 15 seconds.
+`python -m benchmarks.rate_limit 1500`, of that many deployments; 1,000 a minute, in windows of 15
+seconds.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,13 +17,14 @@ from analytics_assets_tests.support import running_demo_api
 from benchmarks.cli import materialize
 
 ALLOWED, WINDOW = 250, 15
-PARENTS = 6 * ALLOWED
+DEPLOYMENTS = 6 * ALLOWED
 TARGET = 0.9
 
 
 def main() -> None:
     """Loads the events of some windows' deployments, and prints the ratio."""
-    size = ["--deployments", str(PARENTS), "--events", "5", "--latency", "20"]
+    deployments = int(sys.argv[1]) if len(sys.argv) > 1 else DEPLOYMENTS
+    size = ["--deployments", str(deployments), "--events", "5", "--latency", "20"]
     limit = ["--rate-limit", f"deployment_events={ALLOWED}/{WINDOW}"]
     with TemporaryDirectory() as name, running_demo_api(*size, *limit) as api:
         materialize(api, Path(name), "deployments", "deployment_events")
