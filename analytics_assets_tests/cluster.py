@@ -48,7 +48,7 @@ COMMANDS = dict(
 BROKER_PASSWORD = "canary-password-of-redis"  # noqa: S105 - opens only the servers that tests start
 POOL_LIMIT = "default_limit: 2"
 # Dagster's records are looked up: not too often. On a busy machine all takes its time.
-wait_until = partial(support.wait_until, seconds=300, pause=0.5)
+wait_until = partial(support.wait_until, seconds=600, pause=0.5)
 FINISHED = {DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED}
 
 

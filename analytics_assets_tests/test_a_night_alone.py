@@ -46,8 +46,8 @@ from analytics_assets_tests.webhook import SECRET, Webhook, running_webhook
 
 MINUTE = 60
 # Dagster's records are looked up: not too often. What is to come may take a minute for its tick,
-# one for its run, and half of one for the sensor that sees it; on a busy machine twice that.
-wait_until = partial(support.wait_until, seconds=5 * MINUTE, pause=1.0)
+# one for its run, and half of one for the sensor that sees it; on a busy machine four times that.
+wait_until = partial(support.wait_until, seconds=10 * MINUTE, pause=1.0)
 ALL = [asset_key(name) for name in RESOURCES]
 SENSOR, SCHEDULE = "dagster/sensor_name", "dagster/schedule_name"
 
