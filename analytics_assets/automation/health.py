@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from functools import cache
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from dagster import (
     AssetCheckKey,
@@ -23,10 +23,13 @@ from dagster._core.storage.asset_check_execution_record import (
     AssetCheckExecutionRecord,
     AssetCheckExecutionRecordStatus,
 )
-from dagster._core.storage.event_log.base import AssetEntry
 
 from analytics_assets.automation.incidents import Problem, States
 from analytics_assets.source.errors import sentence_of
+
+if TYPE_CHECKING:
+    # With SQLAlchemy and alembic half as long to import as all of dagster and dlt.
+    from dagster._core.storage.event_log.base import AssetEntry
 
 TIME_TO_RECOVER = timedelta(minutes=3)
 """How long an asset may be stale before that is a problem: it is loaded by itself meanwhile."""
