@@ -82,7 +82,7 @@ def test_months_are_loaded_at_once_and_the_next_run_asks_for_none_of_them_again(
     with demo_api.counted() as counts:
         project.load_all(PARENT, CHILD)
     assert counts.get(CHILD, 0) == 0
-    (uid,) = demo_api.add_deployments()
+    (uid,) = demo_api.add_deployments(events=4)
     project.load_all(PARENT, CHILD)
     assert {key for key in project.rows(CHILD) if key[0] == uid}
     assert_everything_equal(project, demo_api, PARENT, CHILD)

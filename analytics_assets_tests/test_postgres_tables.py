@@ -90,7 +90,7 @@ def test_a_load_finds_the_rows_it_replaces_and_those_it_compares_with_by_their_k
         f"{explain} session_preload_libraries = 'auto_explain'",
         f"{explain} auto_explain.log_min_duration = 0",
     )
-    demo_api.add_deployments(1)
+    demo_api.add_deployments(events=4)
     project.load_all(PARENT, CHILD)
     plans = (database.server.folder / "log").read_text().split(" LOG:  duration: ")
     merges = [plan for plan in plans if f"Delete on {CHILD} d" in plan]
@@ -108,7 +108,7 @@ def test_a_table_of_an_earlier_version_is_indexed_while_others_read_it(
 ) -> None:
     project.load_all(PARENT, CHILD)
     drop_index(database)
-    demo_api.add_deployments(1)
+    demo_api.add_deployments(events=4)
     project.load_all(PARENT)
     with database.server.connection(database.database) as reader, reader.cursor() as cursor:
         cursor.execute(f"BEGIN; SELECT 1 FROM analytics.{CHILD}")  # noqa: S608
