@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import dlt
 from dagster import ConfigurableResource
-from dlt.common.configuration import resolve_configuration
 from dlt.common.configuration.exceptions import ConfigFieldMissingException
 from dlt.common.configuration.specs.base_configuration import (
     BaseConfiguration,
@@ -20,7 +19,6 @@ from dlt.common.destination import Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
 from dlt.destinations.exceptions import DestinationConnectionError
-from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 from dlt.destinations.sql_client import SqlClientBase
 from pydantic import Field, PrivateAttr
@@ -264,14 +262,8 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
                 f"{self._place_setting()} names a file called like the dataset, "
                 f"{DATASET!r}, so that DuckDB cannot tell catalog from schema: name it otherwise."
             )
-        # dlt would look its settings up some sixty times a load.
-        resolved = resolve_configuration(
-            DuckDbCredentials(),
-            sections=("destination", "duckdb", "credentials"),
-            explicit_value=credentials,
-        )
         # Parquet files load faster and in less memory than INSERT statements, dlt's default here.
-        return dlt.destinations.duckdb(resolved, preferred_loader_file_format="parquet")
+        return dlt.destinations.duckdb(credentials, preferred_loader_file_format="parquet")
 
 
 def _keep_settings(destination: Destination[Any, Any], found: BaseConfiguration) -> None:
