@@ -28,7 +28,7 @@ from analytics_assets.automation.incidents import Problem, States
 from analytics_assets.source.errors import sentence_of
 
 if TYPE_CHECKING:
-    # With SQLAlchemy and alembic half as long to import as all of dagster and dlt.
+    # It brings SQLAlchemy and alembic along, which the definitions have no use for.
     from dagster._core.storage.event_log.base import AssetEntry
 
 TIME_TO_RECOVER = timedelta(minutes=3)
