@@ -160,7 +160,14 @@ class Cluster:
         return self.status(run_id)
 
     def is_up(self) -> bool:
-        """Whether the webserver serves the code location."""
+        """Whether the webserver serves the code location.
+
+        Raises:
+            AssertionError: If a process has ended, with the last of what it wrote.
+        """
+        for name, process in self.processes.items():
+            log = self.folder / f"{name}.log"
+            assert process.poll() is None, f"{name} has ended: {log.read_text()[-2000:]}"
         try:
             location = self.client().reload_repository_location("analytics_assets")
         except (DagsterGraphQLClientError, requests.RequestException):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ from analytics_assets_tests.stores import WAREHOUSE, DuckDbFile, Row, Store
 TOKEN = "test-token"  # noqa: S105 - opens only the servers that tests start
 ANCHOR = "2026-06-01T12:00:00+00:00"
 TIMEOUT = 30
+BELOW_CHOSEN_PORTS = range(20_000, 30_000)
+"""Linux chooses from 32,768 on, macOS and Windows from 49,152."""
 MODULE = "analytics_assets.definitions"
 MATERIALIZE = ["asset", "materialize", "-m", MODULE, "--select"]
 
@@ -312,11 +315,12 @@ def wait_until(
 
 
 def stop_all(process: subprocess.Popen[Any]) -> None:
-    """Ends a session's first process and all it started.
+    """Ends a session's first process and all it started, if they have not ended by themselves.
 
     Not by SIGINT, which a background job ignores.
     """
-    os.killpg(process.pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(TIMEOUT)
     except subprocess.TimeoutExpired:
@@ -363,7 +367,14 @@ def settings_of(api: DemoApi) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nothing listens on, and that no system hands out by itself.
+
+    Each connection that goes out has a port that the system has chosen: one that was free when it
+    was asked for may be taken before the server that is to have it has started.
+    """
+    while True:
+        # No seed of a test's is to choose the same for two processes.
+        port = random.SystemRandom().choice(BELOW_CHOSEN_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

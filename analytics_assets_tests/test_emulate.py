@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from analytics_assets_tests.support import (
     Project,
     assert_equal,
     failures,
+    free_port,
     run_cli,
 )
 
@@ -39,9 +39,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def emulate() -> Iterator[DemoApi]:
     """Starts emulate with two teams and 120 deployments of three events without id each."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = ["node", "--import", str(HERE / "emulate" / "loopback.mjs"), str(PROGRAM)]
     command += ["--service", "vercel", "--port", str(port)]
     command += ["--seed", str(HERE / "emulate" / "seed.yaml")]
