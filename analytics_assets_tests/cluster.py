@@ -37,7 +37,6 @@ from analytics_assets_tests.support import (
     Project,
     free_port,
     settings_of,
-    stop_all,
 )
 
 DEPLOYMENT = REPOSITORY / "deploy" / "cluster"
@@ -94,12 +93,12 @@ class Cluster:
         self.orphans.append(process.pid)
 
     def stop(self) -> None:
-        """Ends all processes."""
-        for process in self.processes.values():
-            stop_all(process)
-        for group in self.orphans:
+        """Ends all processes; no worker waits for the end of its step."""
+        for group in [*self.orphans, *(process.pid for process in self.processes.values())]:
             with suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)
+        for process in self.processes.values():
+            process.wait()
 
     def project(self) -> Project:
         """What reads the warehouse."""
