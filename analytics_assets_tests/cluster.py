@@ -44,6 +44,7 @@ COMMANDS = dict(
     line.split(": ", 1) for line in (DEPLOYMENT / "Procfile").read_text().splitlines() if line
 )
 """What is started, by name."""
+BEGIN_RECORDS = ["dagster", "instance", "migrate"]
 BROKER_PASSWORD = "canary-password-of-redis"  # noqa: S105 - opens only the servers that tests start
 POOL_LIMIT = "default_limit: 2"
 # Dagster's records are looked up: not too often. On a busy machine all takes its time.
@@ -65,6 +66,10 @@ class Cluster:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     orphans: list[int] = field(default_factory=list)
 
+    def begin_records(self) -> None:
+        """Makes Dagster's tables, as docs/cluster.md has it."""
+        subprocess.run(BEGIN_RECORDS, env=self._environment, check=True, capture_output=True)
+
     def start(self, name: str) -> None:
         """Starts a command of the Procfile, or Redis."""
         command = self._redis_command() if name == "redis" else self.commands[name]
@@ -72,7 +77,7 @@ class Cluster:
             self.processes[name] = subprocess.Popen(
                 ["sh", "-c", f"exec {command}"],
                 cwd=REPOSITORY,
-                env={**os.environ, **self.settings},
+                env=self._environment,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -197,6 +202,10 @@ class Cluster:
         tables = self.dagster.query("SELECT relname FROM pg_stat_user_tables")
         return {str(table["relname"]): self._dump(str(table["relname"])) for table in tables}
 
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, **self.settings}
+
     def _dump(self, table: str) -> list[str]:
         rows = self.dagster.query(f'SELECT t::text AS row FROM "{table}" t')  # noqa: S608
         return [row["row"] for row in rows]
@@ -256,6 +265,7 @@ def running_cluster(folder: Path, api: DemoApi, workers: int = 2) -> Iterator[Cl
         cluster = Cluster(folder, api, postgres, store, dagster, settings, commands)
         stack.callback(cluster.stop)
         cluster.start("redis")
+        cluster.begin_records()
         for name in commands:
             cluster.start(name)
         wait_until(cluster.is_up)
