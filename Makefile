@@ -53,15 +53,14 @@ test: .venv/installed node_modules/emulate chromium postgres redis ## run the te
 
 # What another release of dagster, dlt or a database's driver can break: the main job, on each
 # executor and warehouse, and all that people see and press. Its details are held to the pinned ones,
-# and so is what takes long, but for the UI and the cluster: CI has no time for the rest twice.
-MEET_THE_STACK := automation celery checks cli destinations equality executor history months \
-	postgres reports run_launcher several_at_once
-FOR_LONG := cluster ui
+# and so is what takes long, but for the first row: CI has no time for the rest twice.
+MEET_FOR_LONG := cluster destinations dev executor several_at_once ui
+MEET_THE_STACK := automation celery checks cli equality history months postgres reports run_launcher
 
 # The stack's newest releases, without the superseded dagster-embedded-elt, which pins older ones.
 test-latest: .venv-latest/installed chromium postgres redis ## run the tests that meet the stack on its newest releases
 	$(LATEST)/python -m pytest $(PARALLEL) -m "not long" $(MEET_THE_STACK:%=analytics_assets_tests/test_%.py)
-	$(LATEST)/python -m pytest $(PARALLEL) $(FOR_LONG:%=analytics_assets_tests/test_%.py)
+	$(LATEST)/python -m pytest $(PARALLEL) $(MEET_FOR_LONG:%=analytics_assets_tests/test_%.py)
 
 .venv-latest/installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.10 - 3.13 is needed, and none was found."; exit 1; }
