@@ -52,10 +52,11 @@ test: .venv/installed node_modules/emulate chromium postgres redis ## run the te
 	$(BIN)/python -m pytest $(PARALLEL)
 
 # What another release of dagster, dlt or a database's driver can break: the main job, on each
-# executor and warehouse, and all that people see and press. Its details are held to the pinned ones,
-# and so is what takes long, but for the first row: CI has no time for the rest twice.
-MEET_FOR_LONG := cluster destinations dev executor several_at_once ui
-MEET_THE_STACK := automation celery checks cli equality history months postgres reports run_launcher
+# executor and warehouse, and the pages that people see. Details are held to the pinned ones, and so
+# is what takes long, but for the first row: CI has no time for the rest twice.
+MEET_FOR_LONG := cluster executor several_at_once ui
+MEET_THE_STACK := automation celery checks cli destinations equality history months postgres reports \
+	run_launcher
 
 # The stack's newest releases, without the superseded dagster-embedded-elt, which pins older ones.
 test-latest: .venv-latest/installed chromium postgres redis ## run the tests that meet the stack on its newest releases
