@@ -15,6 +15,7 @@ from deltalake import DeltaTable
 from filelock import FileLock
 
 from analytics_assets.resources import Warehouse, delta_files
+from analytics_assets_tests import canaries
 from analytics_assets_tests.stores import DeltaFolder, choose
 from analytics_assets_tests.support import (
     MATERIALIZE,
@@ -184,3 +185,13 @@ def test_without_its_library_the_extra_is_named(
         "ANALYTICS_DESTINATION names filesystem, for which deltalake is missing: install this "
         "package with its extra `filesystem`."
     )
+
+
+def test_a_destination_shows_no_option_that_may_be_a_secret(
+    files: DeltaFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = json.dumps({"aws_secret_access_key": canaries.TOKEN})
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__DELTALAKE_STORAGE_OPTIONS", options)
+    warehouse = Warehouse()
+    with warehouse.opened(logging.getLogger()):
+        assert canaries.TOKEN not in repr(warehouse.open_dataset("user"))

@@ -219,5 +219,19 @@ def test_a_server_that_crashes_in_a_load_costs_no_row(
         assert_everything_equal(project, api, *NAMES)
 
 
+def test_a_destination_that_has_a_staging_area_uses_the_one_that_is_set(
+    tmp_path: Path, database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redshift, which is spoken to as PostgreSQL is."""
+    credentials = database.settings["DESTINATION__POSTGRES__CREDENTIALS"]
+    monkeypatch.setenv("DESTINATION__REDSHIFT__CREDENTIALS", credentials)
+    monkeypatch.setenv("STAGING_TYPE", "filesystem")
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", str(tmp_path))
+    warehouse = Warehouse(destination="redshift")
+    with warehouse.opened(logging.getLogger()), warehouse.pipeline("user") as pipeline:
+        config: Any = pipeline.destination_client().config
+        assert config.staging_config.bucket_url == tmp_path.as_uri()
+
+
 def events_asked(api: DemoApi) -> int:
     return int(api.control("GET", "/requests")["counts"].get("deployment_events", 0))

@@ -11,6 +11,10 @@ from typing import Any, cast
 import dlt
 from dagster import ConfigurableResource
 from dlt.common.configuration.exceptions import ConfigFieldMissingException
+from dlt.common.configuration.specs.base_configuration import (
+    BaseConfiguration,
+    is_hint_not_resolvable,
+)
 from dlt.common.destination import Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
@@ -112,8 +116,7 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
             dataset = dlt.dataset(destination, DATASET, empty_schema(DATASET))
             client = dataset.sql_client
             waiting(_open, client)
-            # dlt looks them up anew for each of its clients, unless it is given them.
-            destination.config_params["credentials"] = dataset.destination_client.config.credentials
+            _keep_settings(destination, dataset.destination_client.config)
         except SettingError:
             raise
         except Exception as error:
@@ -261,6 +264,20 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
             )
         # Parquet files load faster and in less memory than INSERT statements, dlt's default here.
         return dlt.destinations.duckdb(credentials, preferred_loader_file_format="parquet")
+
+
+def _keep_settings(destination: Destination[Any, Any], found: BaseConfiguration) -> None:
+    """Hands a destination the settings it was found to have: dlt looks them up for each client."""
+    kept = {
+        name: value
+        for name, hint in found.get_resolvable_fields().items()
+        # A destination shows what it was handed, but for credentials: options may hold a secret.
+        if not is_hint_not_resolvable(hint) and not isinstance(value := getattr(found, name), dict)
+    }
+    if destination.capabilities().supported_staging_file_formats:
+        # It gets one from dlt for each load, which none here would switch off.
+        kept.pop("staging_config", None)
+    destination.config_params |= kept
 
 
 def _open(client: SqlClientBase[Any]) -> None:
