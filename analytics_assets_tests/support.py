@@ -315,12 +315,11 @@ def wait_until(
 
 
 def stop_all(process: subprocess.Popen[Any]) -> None:
-    """Ends a session's first process and all it started, if they have not ended by themselves.
+    """Ends a session's first process and all it started.
 
     Not by SIGINT, which a background job ignores.
     """
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
+    os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(TIMEOUT)
     except subprocess.TimeoutExpired:

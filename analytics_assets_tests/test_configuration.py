@@ -220,7 +220,7 @@ def test_a_cycle_of_two_is_refused() -> None:
 
 
 def test_the_definitions_import_nothing_that_only_some_runs_need() -> None:
-    """Each process that Dagster starts imports them, and none of these takes no time."""
+    """Each process that Dagster starts imports them, and each of these takes its time."""
     code = (
         "import analytics_assets.definitions, sys; "
         "print(sys.modules.keys() & {'alembic', 'deltalake', 'matplotlib', 'sqlalchemy'})"
