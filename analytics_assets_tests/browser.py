@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from analytics_assets_tests.dev_server import STARTUP
 from analytics_assets_tests.support import wait_until
@@ -25,6 +26,10 @@ OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# The UI brings parts of a page, such as its Markdown, when they are first shown: a machine that is
+# busy with other tests takes its time.
+PATIENCE = 30_000  # ms
+BETWEEN_RELOADS = 5_000  # ms
 SIZE: ViewportSize = {"width": 1440, "height": 900}
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 MAX_ZOOMS = 20
@@ -118,8 +123,8 @@ class Ui:
         def seen() -> bool:
             self.page.reload()
             try:
-                self.expect_texts(text)
-            except AssertionError:
+                self.page.get_by_text(text, exact=True).first.wait_for(timeout=BETWEEN_RELOADS)
+            except PlaywrightTimeout:
                 return False
             return True
 
@@ -139,6 +144,7 @@ def browsing(url: str) -> Iterator[Ui]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         context = browser.new_context(viewport=SIZE, locale="en-US", timezone_id="UTC")
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(PATIENCE)
+        expect.set_options(timeout=PATIENCE)
         yield Ui(context.new_page(), url)
         browser.close()
