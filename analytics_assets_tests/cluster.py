@@ -44,6 +44,8 @@ COMMANDS = dict(
     line.split(": ", 1) for line in (DEPLOYMENT / "Procfile").read_text().splitlines() if line
 )
 """What is started, by name."""
+MAKE_TABLES = "dagster instance migrate"
+"""What makes Dagster's tables, before anything is started."""
 BROKER_PASSWORD = "canary-password-of-redis"  # noqa: S105 - opens only the servers that tests start
 POOL_LIMIT = "default_limit: 2"
 # Dagster's records are looked up: not too often. On a busy machine all takes its time.
@@ -67,8 +69,7 @@ class Cluster:
 
     def begin_records(self) -> None:
         """Makes Dagster's tables, as docs/cluster.md has it."""
-        command = ["dagster", "instance", "migrate"]
-        subprocess.run(command, env=self._environment, check=True, capture_output=True)
+        subprocess.run(MAKE_TABLES.split(), env=self._environment, check=True, capture_output=True)
 
     def start(self, name: str) -> None:
         """Starts a command of the Procfile, or Redis."""

@@ -25,6 +25,7 @@ from analytics_assets.configuration.lineage import (
 from analytics_assets.definitions import build_definitions
 from analytics_assets.execution import executor
 from analytics_assets.resources import alert_webhook, api, warehouse
+from analytics_assets_tests.cluster import MAKE_TABLES
 from analytics_assets_tests.demo_api.server import REPOSITORY
 from analytics_assets_tests.support import MATERIALIZE as MATERIALIZE_CLI
 from analytics_assets_tests.support import DemoApi, Project, run_cli, running_demo_api
@@ -179,6 +180,11 @@ def test_every_command_is_run_by_a_test_or_by_ci() -> None:
     tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
     for command in "".join(blocks("sh")).splitlines():
         assert command in ci or f"def {run_by_tests[command]}" in tests, command
+
+
+def test_a_cluster_is_started_as_the_tests_start_theirs() -> None:
+    start = f"honcho run {MAKE_TABLES}\nhoncho -f deploy/cluster/Procfile start\n"
+    assert start in TEXT
 
 
 def test_the_table_of_triggers_is_the_definitions() -> None:
