@@ -28,7 +28,7 @@ from analytics_assets_tests.support import (
     wait_until,
 )
 
-STARTUP = 90
+STARTUP = 180
 
 # What the README says to start, with the folder and the port of the test.
 MAKE_DEV = ("make dev BIN={bin} PORT={port} DAGSTER_HOME={home}",)
@@ -90,7 +90,7 @@ class DevServer:
         """Whether the definitions are loaded."""
         try:
             return bool(self.query("{ assetNodes { id } }")["assetNodes"])
-        except (requests.ConnectionError, requests.HTTPError):
+        except requests.RequestException:
             return False
 
 

@@ -40,7 +40,7 @@ from analytics_assets_tests.stores import WAREHOUSE, DuckDbFile, Row, Store
 
 TOKEN = "test-token"  # noqa: S105 - opens only the servers that tests start
 ANCHOR = "2026-06-01T12:00:00+00:00"
-TIMEOUT = 30
+TIMEOUT = 60
 BELOW_CHOSEN_PORTS = range(20_000, 30_000)
 """Linux chooses from 32,768 on, macOS and Windows from 49,152."""
 MODULE = "analytics_assets.definitions"
