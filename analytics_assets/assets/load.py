@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import dlt
@@ -89,12 +90,13 @@ class AssetLoad:
         """The sources of the loads; each is to be loaded before the next one is asked for."""
         self._tell(f"{request_of(self._resource)}: {self._what_is_asked_for()}.")
         client = self._api.client(self._api.retry_policy(), self._traffic, self._rate_limit)
-        open_dataset = self._warehouse.open_dataset
         collector = Collector(self._traffic)
         is_complete = False
         with session_of(client):
             while not is_complete:
                 self._turn.go_on()
+                # Each load changes schemas: what is opened for one is not to serve the next.
+                open_dataset = cache(self._warehouse.open_dataset)
                 changes = Changes(
                     self._config, self._name, open_dataset, self._fan_out, self._window
                 )
@@ -134,7 +136,8 @@ class AssetLoad:
 
     def metadata(self) -> dict[str, Any]:
         """What the materialization reports, once all is loaded, in rows, requests and seconds."""
-        rows = count_stored(self._warehouse.open_dataset, self._name)
+        open_dataset = cache(self._warehouse.open_dataset)
+        rows = count_stored(open_dataset, self._name)
         brought = self._brought
         # None is ever deleted.
         new = min(max(rows - self._rows_before, 0), brought)
@@ -156,9 +159,7 @@ class AssetLoad:
         if self._fan_out.gone:
             report["parents_gone"] = self._fan_out.gone
         if is_listed_in_full(self._config, self._name):
-            report["rows_no_longer_listed"] = count_no_longer_listed(
-                self._warehouse.open_dataset, self._name
-            )
+            report["rows_no_longer_listed"] = count_no_longer_listed(open_dataset, self._name)
         self._tell(
             f"{new} rows new, {brought - new} changed, {report['rows_unchanged']} unchanged; "
             f"{rows} in {DATASET}.{self._name}. {self._traffic.requests} requests, "

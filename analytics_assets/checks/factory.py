@@ -4,6 +4,7 @@ A step of its own for each asset: one over all of them would be skipped when one
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import TypeAlias
 
 from dagster import (
@@ -34,6 +35,7 @@ from analytics_assets.configuration.lineage import (
 from analytics_assets.resources import Warehouse
 from analytics_assets.source.errors import WarehouseError
 from analytics_assets.source.http import RetryPolicy
+from analytics_assets.source.stored import OpenDataset
 
 Check: TypeAlias = Callable[[Table, DagsterInstance], AssetCheckResult]
 
@@ -71,8 +73,10 @@ def _build_step(config: ApiConfig, name: str) -> AssetChecksDefinition:
             failing_in_one_sentence(name, RetryPolicy()),
             warehouse.opened(context.log) as client,
         ):
-            _require_table(warehouse, name)
-            table = Table(config, name, warehouse.open_dataset, client)
+            # Nothing is loaded meanwhile: each schema is read once.
+            open_dataset = cache(warehouse.open_dataset)
+            _require_table(open_dataset, name)
+            table = Table(config, name, open_dataset, client)
             for check in [check for check in checks if check in selected]:
                 yield checks[check](table, context.instance)._replace(
                     asset_key=key, check_name=check
@@ -108,8 +112,8 @@ def _reported_counts(instance: DagsterInstance, key: AssetKey) -> list[int]:
     return [count.value for count in counts if isinstance(count, IntMetadataValue) and count.value]
 
 
-def _require_table(warehouse: Warehouse, name: str) -> None:
-    if name not in warehouse.open_dataset(name).schema.tables:
+def _require_table(open_dataset: OpenDataset, name: str) -> None:
+    if name not in open_dataset(name).schema.tables:
         raise WarehouseError(
             f"There is nothing to check: {name} was never loaded. Materialize analytics/{name} "
             "first."

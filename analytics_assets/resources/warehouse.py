@@ -11,11 +11,9 @@ from typing import Any, cast
 import dlt
 from dagster import ConfigurableResource
 from dlt.common.configuration.exceptions import ConfigFieldMissingException
-from dlt.common.configuration.specs.base_configuration import (
-    BaseConfiguration,
-    is_hint_not_resolvable,
-)
+from dlt.common.configuration.specs.base_configuration import is_hint_not_resolvable
 from dlt.common.destination import Destination
+from dlt.common.destination.client import JobClientBase
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
 from dlt.destinations.exceptions import DestinationConnectionError
@@ -79,11 +77,6 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
         """The dataset with the schema of the resource named, for reading."""
         return dlt.dataset(self._destination(), DATASET, schema=name)
 
-    def row_count(self, name: str) -> int:
-        """The rows stored of a resource."""
-        counts = self.open_dataset(name).row_counts(table_names=[name]).fetchall()
-        return int(counts[0][1])
-
     @contextmanager
     def opened(self, log: Logger, staging_layout: str = "") -> Iterator[SqlClientBase[Any]]:
         """Holds the warehouse open for one load, or for its checks.
@@ -116,7 +109,7 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
             dataset = dlt.dataset(destination, DATASET, empty_schema(DATASET))
             client = dataset.sql_client
             waiting(_open, client)
-            _keep_settings(destination, dataset.destination_client.config)
+            _keep_settings(destination, dataset.destination_client)
         except SettingError:
             raise
         except Exception as error:
@@ -266,15 +259,16 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
         return dlt.destinations.duckdb(credentials, preferred_loader_file_format="parquet")
 
 
-def _keep_settings(destination: Destination[Any, Any], found: BaseConfiguration) -> None:
-    """Hands a destination the settings it was found to have: dlt looks them up for each client."""
+def _keep_settings(destination: Destination[Any, Any], client: JobClientBase) -> None:
+    """Hands a destination the settings a client found: dlt looks them up for each one anew."""
+    found = client.config
     kept = {
         name: value
         for name, hint in found.get_resolvable_fields().items()
         # A destination shows what it was handed, but for credentials: options may hold a secret.
         if not is_hint_not_resolvable(hint) and not isinstance(value := getattr(found, name), dict)
     }
-    if destination.capabilities().supported_staging_file_formats:
+    if client.capabilities.supported_staging_file_formats:
         # It gets one from dlt for each load, which none here would switch off.
         kept.pop("staging_config", None)
     destination.config_params |= kept

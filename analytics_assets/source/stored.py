@@ -196,7 +196,10 @@ def _has_rows(dataset: dlt.Dataset, name: str) -> bool:
 def count_stored(open_dataset: OpenDataset, name: str) -> int:
     """The rows stored of a resource; none where it was never loaded."""
     dataset = open_dataset(name)
-    return _count(dataset, dataset.table(name)) if name in dataset.schema.tables else 0
+    if name not in dataset.schema.tables:
+        return 0
+    ((_, rows),) = dataset.row_counts(table_names=[name]).fetchall()
+    return int(rows)
 
 
 def latest_listing(dataset: dlt.Dataset, name: str) -> str:
