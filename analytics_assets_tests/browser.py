@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal
 
 from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from analytics_assets_tests.dev_server import STARTUP
 from analytics_assets_tests.support import wait_until
@@ -109,13 +108,12 @@ class Ui:
 
     def expect_run(self, status: Literal["Success", "Failure"]) -> None:
         """Waits until the page of a run says how it ended."""
-        ended = self.page.get_by_text(status, exact=True).first
-        expect(ended).to_be_visible(timeout=STARTUP * 1000)
+        expect(self._text(status)).to_be_visible(timeout=STARTUP * 1000)
 
     def expect_texts(self, *texts: str) -> None:
         """Waits until each of the texts can be seen in the page."""
         for text in texts:
-            expect(self.page.get_by_text(text, exact=True).first).to_be_visible()
+            expect(self._text(text)).to_be_visible()
 
     def expect_after_reload(self, text: str) -> None:
         """Reloads the page until a text can be seen: what a daemon has found comes late."""
@@ -123,8 +121,8 @@ class Ui:
         def seen() -> bool:
             self.page.reload()
             try:
-                self.page.get_by_text(text, exact=True).first.wait_for(timeout=BETWEEN_RELOADS)
-            except PlaywrightTimeout:
+                expect(self._text(text)).to_be_visible(timeout=BETWEEN_RELOADS)
+            except AssertionError:
                 return False
             return True
 
@@ -136,6 +134,9 @@ class Ui:
         for theme in THEMES:
             self.page.emulate_media(color_scheme=theme)
             self.page.screenshot(path=folder / f"{name}_{theme}.png", animations="disabled")
+
+    def _text(self, text: str) -> Locator:
+        return self.page.get_by_text(text, exact=True).first
 
 
 @contextmanager
