@@ -55,7 +55,7 @@ def test_all_checks_pass_on_what_was_loaded(stored: Project, name: str) -> None:
         "key_is_unique",
         "columns_are_declared",
         "rows_did_not_fall",
-        *(["parents_exist"] if parent_name(resource) else []),
+        *(["parents_exist", "parents_answered"] if parent_name(resource) else []),
         *(["times_are_plausible"] if "times" in resource else []),
         *(["rows_no_longer_listed"] if is_listed_in_full(ANALYTICS, name) else []),
     }

@@ -118,7 +118,7 @@ def test_a_fan_out_goes_on_where_a_failed_load_left_it(
     demo_api.heal()
     with demo_api.counted() as asked:
         project.load_all("deployment_events")
-    assert asked["deployment_events"] == deployments - 20
+    assert asked["deployment_events"] == deployments - 25
     assert_equal(project.rows("deployment_events"), demo_api.rows("deployment_events"))
 
 

@@ -136,7 +136,7 @@ def test_a_fan_out_goes_on_after_a_move_where_it_was(
         assert run_move(grown.file).returncode == 0
         choose_target()
         project = Project(tmp_path, api.url, store=target)
-        assert asked_alone(project, api, "deployment_events") == 60 - 20
+        assert asked_alone(project, api, "deployment_events") == 60 - 25
         assert_equal(project.rows("deployment_events"), api.rows("deployment_events"))
 
 

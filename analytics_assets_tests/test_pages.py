@@ -200,7 +200,7 @@ def test_parents_whose_endpoint_is_gone_are_asked_for_again_when_it_is_back(
     demo_api.add_deployments(3, events=4)
     demo_api.fail("deployment_events", "status", status=404, times=None)
     result = project.load("deployments", "deployment_events")
-    assert metadata(result, "deployment_events")["parents_gone"] == 3
+    assert metadata(result, "deployment_events")["parents_pending"] == 3
     demo_api.heal()
     with demo_api.counted() as requests:
         project.load_all("deployment_events")

@@ -23,7 +23,6 @@ from analytics_assets.configuration.lineage import (
     reloadable_resources,
 )
 from analytics_assets.resources import AnalyticsApi, Console, Warehouse
-from analytics_assets.source.coverage import note_coverage
 
 POOL = "analytics_api"
 """The pool of all that ask the API: `dagster.yaml` limits how many do at a time."""
@@ -71,9 +70,8 @@ def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
                         # dagster-dlt reports one load and its files; the materialization is all.
                         list(dlt.run(context, source, pipeline, translator))
                         asset_load.note(pipeline)
-                if coverage := asset_load.coverage:
-                    with turn.alone_with_state(), warehouse.pipeline(name) as pipeline:
-                        note_coverage(pipeline, name, coverage)
+                asset_load.note_window()
+                asset_load.check_that_parents_answered()
                 yield MaterializeResult(asset_key=asset_key(name), metadata=asset_load.metadata())
 
     def load_what_is_new(

@@ -27,8 +27,11 @@ from analytics_assets.source.ahead import session_of
 from analytics_assets.source.batches import Collector
 from analytics_assets.source.changes import Changes
 from analytics_assets.source.clock import iso_time
-from analytics_assets.source.coverage import Coverage
+from analytics_assets.source.coverage import Coverage, note_window
+from analytics_assets.source.errors import AnalyticsApiError
+from analytics_assets.source.explanation import explain_parents
 from analytics_assets.source.fan_out import FanOut
+from analytics_assets.source.pending import parent_identity, pending_parents
 from analytics_assets.source.phases import Phase, phases_of, seconds_in
 from analytics_assets.source.rate_limit import RateLimit
 from analytics_assets.source.rest import build_source
@@ -78,7 +81,7 @@ class AssetLoad:
         told_sparsely = Sparsely(tell)
         self._traffic = Traffic(told_sparsely)
         self._rate_limit = RateLimit(told_sparsely, api.retry_policy().max_wait)
-        self._fan_out = FanOut(name, self._traffic, tell, show)
+        self._fan_out = FanOut(name, self._traffic, tell, show, api.most_bad_parents)
         self._watermark = Watermark(config, name, tell)
         self._brought = 0
         self._unchanged = 0
@@ -91,9 +94,9 @@ class AssetLoad:
         self._tell(f"{request_of(self._resource)}: {self._what_is_asked_for()}.")
         client = self._api.client(self._api.retry_policy(), self._traffic, self._rate_limit)
         collector = Collector(self._traffic)
-        is_complete = False
+        is_over = False
         with session_of(client):
-            while not is_complete:
+            while not is_over:
                 self._turn.go_on()
                 # Each load changes schemas: what is opened for one is not to serve the next.
                 open_dataset = cache(self._warehouse.open_dataset)
@@ -115,18 +118,41 @@ class AssetLoad:
                 collector.check_that_all_passed(self._name)
                 self._brought += changes.brought
                 self._unchanged += changes.unchanged
-                is_complete = self._fan_out.is_complete
-        if self._fan_out.gone:
-            self._tell(
-                f"{self._fan_out.gone} parents of {self._name} were deleted since their list."
-            )
+                is_over = self._fan_out.is_over
+        self._tell_of_parents()
 
-    @property
-    def coverage(self) -> Coverage | None:
-        """What a window of a child has asked for, once it is through; None of any other load."""
-        if self._window and self._fan_out.parents_load and self._fan_out.was_answered:
-            return Coverage(*self._window, self._fan_out.parents_load)
-        return None
+    def note_window(self) -> None:
+        """Notes what a window of a child has asked for, once it is through; nothing of any other.
+
+        By a pipeline of its own, which nothing was loaded with.
+        """
+        fan_out = self._fan_out
+        is_through = fan_out.was_answered and not fan_out.is_given_up
+        if self._window and fan_out.parents_load and is_through:
+            coverage = Coverage(*self._window, fan_out.parents_load)
+            with (
+                self._turn.alone_with_state(),
+                self._warehouse.pipeline(self._name) as pipeline,
+            ):
+                note_window(pipeline, self._name, coverage, fan_out.pending)
+
+    def check_that_parents_answered(self) -> None:
+        """Fails what has stored all it could, where a parent was not answered that should be.
+
+        Raises:
+            Exception: What the first of them met with, where none was answered at all.
+            AnalyticsApiError: A sentence that names them, where others were.
+        """
+        fan_out = self._fan_out
+        if not fan_out.bad:
+            return
+        if not fan_out.was_answered and not fan_out.may_be_of_few:
+            raise fan_out.bad[0].error
+        key_of = parent_identity(self._config, self._name).key_of
+        bad = [("/".join(key_of(each.parent)), each) for each in fan_out.bad]
+        raise AnalyticsApiError(
+            explain_parents(self._name, bad, len(fan_out.asked_keys), fan_out.is_given_up)
+        )
 
     def note(self, pipeline: dlt.Pipeline) -> None:
         """Notes what a pipeline that has loaded one of the sources knows of it."""
@@ -156,10 +182,11 @@ class AssetLoad:
             **self._watermarks(),
             "newest_rows": newest_rows(self._resource, self._client),
         }
-        if self._fan_out.gone:
-            report["parents_gone"] = self._fan_out.gone
+        report |= self._numbers_of_parents()
         if is_listed_in_full(self._config, self._name):
-            report["rows_no_longer_listed"] = count_no_longer_listed(open_dataset, self._name)
+            report["rows_no_longer_listed"] = count_no_longer_listed(
+                open_dataset, self._name, pending_parents(self._state)
+            )
         self._tell(
             f"{new} rows new, {brought - new} changed, {report['rows_unchanged']} unchanged; "
             f"{rows} in {DATASET}.{self._name}. {self._traffic.requests} requests, "
@@ -174,6 +201,22 @@ class AssetLoad:
             self._phases,
             has_changed=brought > 0,
         )
+
+    def _numbers_of_parents(self) -> dict[str, int]:
+        fan_out = self._fan_out
+        numbers = {
+            "parents_gone": fan_out.gone,
+            "parents_pending": len(fan_out.pending),
+            "parents_asked_again": fan_out.asked_again,
+        }
+        return {name: number for name, number in numbers.items() if number}
+
+    def _tell_of_parents(self) -> None:
+        gone, pending = self._fan_out.gone, len(self._fan_out.pending)
+        if gone:
+            self._tell(f"{gone} parents of {self._name} were deleted since their list.")
+        if pending:
+            self._tell(f"{pending} parents of {self._name} are asked for again by the next run.")
 
     def _what_is_asked_for(self) -> str:
         if self._window is None:

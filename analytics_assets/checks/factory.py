@@ -20,6 +20,7 @@ from dagster import (
 
 from analytics_assets.assets.failures import failing_in_one_sentence
 from analytics_assets.assets.keys import asset_key
+from analytics_assets.checks.answers import check_that_parents_answered
 from analytics_assets.checks.columns import check_columns
 from analytics_assets.checks.keys import check_key
 from analytics_assets.checks.parents import check_parents
@@ -42,6 +43,7 @@ Check: TypeAlias = Callable[[Table, DagsterInstance], AssetCheckResult]
 DESCRIPTIONS = {
     "key_is_unique": "Each row has its key, and no other row has it.",
     "parents_exist": "Each row has its parent's row; a warning where it was deleted upstream.",
+    "parents_answered": "No parent has been asked in vain for more than a day.",
     "columns_are_declared": "The columns are those declared, none is new or of another type.",
     "times_are_plausible": "Times that each record has lie between 2010 and tomorrow.",
     "rows_did_not_fall": "No row vanished, and a full list did not come back empty.",
@@ -97,6 +99,7 @@ def _checks_of(config: ApiConfig, name: str) -> Mapping[str, Check]:
     }
     if parent_name(resource):
         checks["parents_exist"] = lambda table, _: check_parents(table)
+        checks["parents_answered"] = lambda table, _: check_that_parents_answered(table)
     if resource.get("times"):
         checks["times_are_plausible"] = lambda table, _: check_times(table)
     if is_listed_in_full(config, name):

@@ -10,7 +10,6 @@ from analytics_assets.configuration.lineage import (
     is_listed_in_full,
     parent_name,
 )
-from analytics_assets.source.columns import LOAD_ID
 
 
 def check_parents(table: Table) -> AssetCheckResult:
@@ -26,11 +25,8 @@ def check_parents(table: Table) -> AssetCheckResult:
     )
     deleted = Finding(0, table.key, [])
     if is_listed_in_full(table.config, parent):
-        listing = table.listing_of(parent)
-        deleted = table.find(
-            table.key,
-            _rows_by_parent(table, parent, f"p.{table.sql_column(LOAD_ID)} < '{listing}'"),
-        )
+        is_deleted = f"NOT {table.listed_in(parent, 'p')}"
+        deleted = table.find(table.key, _rows_by_parent(table, parent, is_deleted))
     return AssetCheckResult(
         passed=not orphans.total and not deleted.total,
         severity=AssetCheckSeverity.ERROR if orphans.total else AssetCheckSeverity.WARN,

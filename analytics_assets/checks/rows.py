@@ -8,7 +8,6 @@ from dagster import AssetCheckResult, AssetCheckSeverity
 
 from analytics_assets.checks.table import Table
 from analytics_assets.configuration.lineage import is_listed_in_full
-from analytics_assets.source.columns import LOAD_ID
 
 
 def check_row_count(table: Table, reported: Sequence[int]) -> AssetCheckResult:
@@ -43,7 +42,7 @@ def check_row_count(table: Table, reported: Sequence[int]) -> AssetCheckResult:
 
 def check_no_longer_listed(table: Table) -> AssetCheckResult:
     """Counts the rows that the latest full listing no longer contained; they are kept."""
-    found = table.find(table.key, _rows_of_listing(table, "<"))
+    found = table.find(table.key, _rows_where(table, f"NOT {table.listed}"))
     return AssetCheckResult(
         passed=True,
         description=f"{found.total} rows of {table.name} are no longer listed by the API.",
@@ -52,12 +51,12 @@ def check_no_longer_listed(table: Table) -> AssetCheckResult:
 
 
 def _listed(table: Table) -> int:
-    return table.count(_rows_of_listing(table, "="))
+    return table.count(_rows_where(table, table.listed))
 
 
-def _rows_of_listing(table: Table, operator: str) -> str:
-    """The keys of the rows that came with the latest listing, or before it."""
+def _rows_where(table: Table, condition: str) -> str:
+    """The keys of the rows for which a condition holds."""
     return (
         f"SELECT {table.sql_columns(table.key)} FROM {table.sql_name(table.name)} "  # noqa: S608 - our own SQL
-        f"WHERE {table.sql_column(LOAD_ID)} {operator} '{table.listing}'"
+        f"WHERE {condition}"
     )

@@ -11,8 +11,15 @@ from dagster import MetadataValue, TableColumn, TableRecord, TableSchema
 from dlt.destinations.sql_client import SqlClientBase
 
 from analytics_assets.configuration import ApiConfig, ResourceConfig
-from analytics_assets.configuration.lineage import key_columns, resource_named
-from analytics_assets.source.stored import OpenDataset, count_rows, latest_listing
+from analytics_assets.configuration.lineage import key_columns, parent_name, resource_named
+from analytics_assets.source.pending import Pending
+from analytics_assets.source.stored import (
+    OpenDataset,
+    count_rows,
+    is_listed,
+    latest_listing,
+    stored_pending,
+)
 
 LARGEST_SAMPLE = 10
 """Rows of a finding that its metadata shows."""
@@ -83,13 +90,29 @@ class Table:
         self._client = client
 
     @cached_property
-    def listing(self) -> str:
-        """The load that listed the resource last."""
-        return self.listing_of(self.name)
+    def listed(self) -> str:
+        """The condition for rows that the latest listing of the resource contained."""
+        return self.listed_in(self.name)
 
-    def listing_of(self, name: str) -> str:
-        """The load that listed a resource last."""
-        return latest_listing(self._open_dataset(name), name)
+    def listed_in(self, name: str, alias: str = "") -> str:
+        """The condition for rows that the latest listing of a resource contained.
+
+        Args:
+            name: The resource.
+            alias: The name of its table in the query.
+        """
+        dataset = self._open_dataset(name)
+        condition = is_listed(latest_listing(dataset, name), self._pending_of(name), alias)
+        return f"({condition.sql(dialect=dataset.destination_dialect)})"
+
+    @cached_property
+    def pending(self) -> list[Pending]:
+        """The parents of the resource that were asked and not answered."""
+        return self._pending_of(self.name)
+
+    def _pending_of(self, name: str) -> list[Pending]:
+        has_parent = parent_name(resource_named(self.config, name)) is not None
+        return stored_pending(self._open_dataset, name) if has_parent else []
 
     def sql_name(self, name: str) -> str:
         """The table of a resource, as SQL names it."""

@@ -4,6 +4,7 @@ from analytics_assets.configuration.analytics import ANALYTICS, PLACEHOLDER_URL
 from analytics_assets.configuration.conversions import iso_time
 from analytics_assets.configuration.types import (
     ApiConfig,
+    AskedAgain,
     BareList,
     Cadence,
     DailyCounts,
@@ -17,6 +18,7 @@ __all__ = [
     "ANALYTICS",
     "PLACEHOLDER_URL",
     "ApiConfig",
+    "AskedAgain",
     "BareList",
     "Cadence",
     "ConfigurationError",

@@ -391,6 +391,8 @@ ANALYTICS: ApiConfig = {
                 "since_param": "since",
                 "time_fields": ["created", "date"],
             },
+            # The last lines of a build, of one that failed above all, come after its state.
+            "asked_again": {"within_minutes": 60, "after": ["ready", "buildingAt", "createdAt"]},
             "filled_from": {
                 "id": ["payload.id"],
                 "deploymentId": ["payload.deploymentId", "_deployments_id"],

@@ -48,6 +48,19 @@ class BareList(TypedDict):
     time_fields: list[str]
 
 
+class AskedAgain(TypedDict):
+    """For which parents a child is asked for again though nothing of them has changed.
+
+    Attributes:
+        within_minutes: How long after its end a parent may still get children.
+        after: Fields of the parent with moments of its course, epochs in milliseconds: it has
+            ended at the latest of them. Where one must stand for several, the first filled one.
+    """
+
+    within_minutes: int
+    after: list[str]
+
+
 class DailyCounts(TypedDict):
     """A picture: how many records were created each day, by the value of a field.
 
@@ -95,6 +108,8 @@ class ResourceConfig(EndpointResource, total=False):
             has a cursor in epoch milliseconds: a long one is then read in several stretches of time
             at once.
         bare_list: For a list without pagination object, how it is completed.
+        asked_again: Of a child whose parent is asked for by time: the parents that it is asked for
+            again for some time after their end, since the API goes on adding to them.
         column_descriptions: What a column holds, where its name does not say it.
         pictures: Pictures of the table's last 30 days that a load draws, by their names.
     """
@@ -111,6 +126,7 @@ class ResourceConfig(EndpointResource, total=False):
     newest_params: dict[str, Any]
     since_param: str
     bare_list: BareList
+    asked_again: AskedAgain
     column_descriptions: dict[str, str]
     pictures: dict[str, DailyCounts | Durations]
 

@@ -16,6 +16,7 @@ from dlt.sources.rest_api.typing import Endpoint
 
 from analytics_assets.configuration.endpoint_validation import endpoint_faults
 from analytics_assets.configuration.lineage import (
+    cursor_field,
     inherited_columns,
     key_columns,
     parent_fields,
@@ -59,6 +60,7 @@ def _faults(config: ApiConfig) -> Iterator[str]:
     for resource in config["resources"]:
         yield from _cadence_faults(config, resource)
         yield from _parent_faults(resource, by_name)
+        yield from _asked_again_faults(resource, by_name)
         yield from _column_faults(config, resource)
         yield from _presentation_faults(resource)
     try:
@@ -172,6 +174,28 @@ def _parent_faults(resource: ResourceConfig, by_name: dict[str, ResourceConfig])
             yield (
                 f"{label} asks with the field `{parent.field}`, "
                 f"which `{parent.resource}` does not declare"
+            )
+
+
+def _asked_again_faults(
+    resource: ResourceConfig, by_name: dict[str, ResourceConfig]
+) -> Iterator[str]:
+    if "asked_again" not in resource:
+        return
+    label = f"resource `{resource['name']}`: `asked_again"
+    parent = by_name.get(str(parent_name(resource)))
+    if parent is None or not cursor_field(parent):
+        yield f"{label}` stands without a parent that has `endpoint.incremental`"
+        return
+    if resource["asked_again"]["within_minutes"] < 1:
+        yield f"{label}.within_minutes` is to be 1 minute or more"
+    if not resource["asked_again"]["after"]:
+        yield f"{label}.after` names no field"
+    for field in resource["asked_again"]["after"]:
+        if parent["fields"].get(field) != "number":
+            yield (
+                f"{label}.after` names `{field}`, which is no field of the type `number` of "
+                f"`{parent['name']}`"
             )
 
 

@@ -60,6 +60,12 @@ class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provid
     connections: int = Field(
         default=32, ge=1, description="Requests that are under way at once at most."
     )
+    most_bad_parents: int = Field(
+        default=10,
+        ge=0,
+        description="Parents of a child that may fail to answer (403, 500 and the like) while "
+        "others are asked; one more ends the load.",
+    )
 
     @field_validator("base_url")
     @classmethod

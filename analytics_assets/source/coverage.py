@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import dlt
 
+from analytics_assets.source.pending import Pending, keep_pending, pending_parents
+
 COVERED = "windows_asked"
 """Where it stands in the state of a child."""
 
@@ -58,7 +60,9 @@ def cover(entries: Iterable[Coverage], new: Coverage) -> list[Coverage]:
     return merged
 
 
-def note_coverage(pipeline: dlt.Pipeline, child: str, coverage: Coverage) -> None:
+def note_window(
+    pipeline: dlt.Pipeline, child: str, coverage: Coverage, pending: Iterable[Pending]
+) -> None:
     """Notes in a child's state in the warehouse that a window has asked for all of its parents.
 
     A load of its own, for state is restored when a load begins: of two windows that end at once,
@@ -68,6 +72,7 @@ def note_coverage(pipeline: dlt.Pipeline, child: str, coverage: Coverage) -> Non
         pipeline: The child's, which nothing was loaded with.
         child: The resource.
         coverage: What the window has asked for.
+        pending: Those of its parents that were not answered: the next run asks for them again.
     """
     pipeline.sync_destination()
     with pipeline.managed_state(extract_state=True) as state:
@@ -75,5 +80,8 @@ def note_coverage(pipeline: dlt.Pipeline, child: str, coverage: Coverage) -> Non
         resources = sources.setdefault(child, {}).setdefault("resources", {})
         own = resources.setdefault(child, {})
         keep(own, cover(covered(own), coverage))
+        known = pending_parents(own)
+        known_keys = {entry.key for entry in known}
+        keep_pending(own, [*known, *(each for each in pending if each.key not in known_keys)])
     pipeline.normalize()
     pipeline.load()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from collections.abc import Sequence
 from ssl import SSLCertVerificationError
 from typing import NamedTuple
 
 from dlt.common.destination.exceptions import DestinationException
 from dlt.load.exceptions import LoadClientJobException
-from requests import Response
+from requests import Response, codes
 from requests.exceptions import HTTPError, JSONDecodeError, RequestException
 
 from analytics_assets.source.errors import (
@@ -20,12 +21,17 @@ from analytics_assets.source.errors import (
     what_happened,
 )
 from analytics_assets.source.http import RETRIED_ERRORS, RetryPolicy
+from analytics_assets.source.unanswered import Unanswered
 
 # As the operating system words it, and all libraries repeat it.
 DISK_IS_FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
 
 LONGEST_QUOTE = 200
 """Characters of the API's own words that a sentence repeats."""
+
+
+MOST_PARENTS_NAMED = 3
+"""Parents that a sentence names."""
 
 
 class Explanation(NamedTuple):
@@ -130,6 +136,45 @@ def _explain_status(error: HTTPError, name: str, retry: RetryPolicy) -> str:
         f"{answer}{_words_of_the_api(error.response)}: the API at ANALYTICS_BASE_URL does not "
         f"serve this request. Check the address, or leave {name} out of the selection."
     )
+
+
+def explain_parents(
+    name: str, bad: Sequence[tuple[str, Unanswered]], asked: int, is_given_up: bool
+) -> str:
+    """Says which parents of a child were not answered, while others were.
+
+    Args:
+        name: The child.
+        bad: The parents that were not answered, by their names.
+        asked: How many were asked.
+        is_given_up: Whether there were so many that the others were not asked.
+    """
+    named = "; ".join(_explain_parent(*each) for each in bad[:MOST_PARENTS_NAMED])
+    if len(bad) > MOST_PARENTS_NAMED:
+        named += f"; and {len(bad) - MOST_PARENTS_NAMED} more"
+    sentences = [f"{len(bad)} of {asked} parents of {name} could not be read: {named}."]
+    if is_given_up:
+        sentences.append("The others were not asked any more (`most_bad_parents` of `api`).")
+    if asked > len(bad):
+        sentences.append("What the others answered is stored.")
+    sentences.append("Each run asks for these again, and fails until they are answered.")
+    if any(each.status == codes.forbidden for _, each in bad):
+        sentences.append("Give the token in ACCESS_TOKEN that access, or ask why it has none.")
+    else:
+        sentences.append(f"Materialize {name} again when the API is well.")
+    return " ".join(sentences)
+
+
+def _explain_parent(parent: str, unanswered: Unanswered) -> str:
+    error = unanswered.error
+    if isinstance(error, AnalyticsError):
+        return f"{parent}: {first_line(error).rstrip('.')}"
+    said = f"{unanswered.request} {unanswered.why}"
+    if isinstance(error, HTTPError):
+        said += _words_of_the_api(error.response)
+    if unanswered.status == codes.forbidden:
+        return f"the token may not read {parent}: {said}"
+    return f"{parent}: {said}"
 
 
 def _in_each(retry: RetryPolicy) -> str:

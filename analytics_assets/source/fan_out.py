@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from dlt.sources.helpers.rest_client.client import PageData
-from requests import Response, codes
 
-from analytics_assets.source.errors import AnalyticsApiError, request_line
+from analytics_assets.source.clock import epoch_milliseconds_now
+from analytics_assets.source.pending import Key, Pending
 from analytics_assets.source.records import Page
 from analytics_assets.source.telling import Sparsely, Tell
 from analytics_assets.source.traffic import Traffic
+from analytics_assets.source.unanswered import Unanswered, is_of_one_parent
+from analytics_assets.source.values import Record
 
 PARENTS_PER_LOAD = 1000
 """Parents whose rows are committed together: what a killed load has to ask for again at most."""
@@ -20,23 +22,60 @@ PARENTS_AT_FIRST = 500
 """The same while nobody knows how many rows a parent has."""
 FEWEST_PARENTS = 20
 """Fewer could all be gone without anything being wrong with their endpoint."""
+MOST_LISTS = 100
+"""Lists of the parent that one run asks for, to see whether it still has those that answer 404."""
 ROWS_PER_LOAD = 50_000
 """Rows from which on the next load has fewer parents: what is loaded at once is in memory."""
+
+
+class Batch(NamedTuple):
+    """The parents of one load.
+
+    Attributes:
+        due: Those that are new or changed, or in the latest list.
+        again: Those that were asked before.
+        is_last_due: Whether no other parent is due.
+        is_last: Whether no other parent is to be asked.
+        was_served: Whether the API ever answered such a request.
+    """
+
+    due: Page
+    again: Page
+    is_last_due: bool
+    is_last: bool
+    was_served: bool
 
 
 class FanOut:
     """The progress of a child over its parents.
 
     Attributes:
-        gone: Parents that the API no longer knows.
-        is_complete: Whether the load just made was the last one of this fan-out.
-        place: The last parent of this load; None of a list that is asked for in full.
+        name: The child.
+        batch: What this load asks for.
+        parents: Its parents, with the fields that their children keep.
+        current: The parent that is asked at the moment.
+        asked: The parents of this load that were asked.
+        unanswered: Those among them that were not answered.
+        asked_keys: Those of all loads that were asked.
+        waiting: Those that are asked for after the ones that are due; None until they are known.
+        lists_left: Lists of the parent that may still be asked for.
+        vanished: Pending ones that the warehouse no longer has.
+        pending: Those that are pending after this load; in a window, of all its loads.
+        place: The last one of those due that was asked; None where none was.
+        bad: The parents of all loads that should have been answered, and were not.
+        gone: How many parents the API no longer lists.
+        asked_again: How many were asked that had been answered before.
         parents_load: The parent's newest load when a window began; "" without a window.
-        parents: The parents of this load, with the fields that their children keep.
+        began_at: When the first parent was asked, in epoch milliseconds.
     """
 
     def __init__(
-        self, name: str, traffic: Traffic, tell: Tell, show: Callable[[int, int], None]
+        self,
+        name: str,
+        traffic: Traffic,
+        tell: Tell,
+        show: Callable[[int, int], None],
+        most_bad_parents: int,
     ) -> None:
         """Begins with no parent.
 
@@ -45,40 +84,65 @@ class FanOut:
             traffic: The requests of the load.
             tell: Receives a sentence on the progress now and then, after the first ten seconds.
             show: Receives the parents asked so far, and all, each time that one was.
+            most_bad_parents: Parents that are not answered from which on no other one is asked.
         """
-        self.gone = 0
-        self.is_complete = True
-        self.place: Sequence[str] | None = None
-        self.parents_load = ""
+        self.name = name
+        self.batch = Batch([], [], is_last_due=True, is_last=True, was_served=False)
         self.parents: Page = []
-        self._name = name
+        self.current: Record | None = None
+        self.asked: Page = []
+        self.unanswered: list[Unanswered] = []
+        self.asked_keys: set[Key] = set()
+        self.waiting: Page | None = None
+        self.lists_left = MOST_LISTS
+        self.vanished: set[Key] = set()
+        self.pending: list[Pending] = []
+        self.place: Sequence[str] | None = None
+        self.bad: list[Unanswered] = []
+        self.gone = 0
+        self.asked_again = 0
+        self.parents_load = ""
+        self.began_at = epoch_milliseconds_now()
+        self._most_bad_parents = most_bad_parents
         self._traffic = traffic
         self._show = show
         self._total = 0
         self._done = 0
         self._rows = 0
-        self._was_served = False
-        self._in_this_load = 0
-        self._gone_in_this_load = 0
+        self._answered = 0
         self._done_in_this_load = 0
         self._started = time.monotonic()
         self._tell = Sparsely.after_a_pause(tell)
 
-    def begin(self, parents: Page, pending: int, *, was_served: bool) -> None:
+    def begin(self, batch: Batch, left: int) -> None:
         """Notes what a load is about to ask for.
 
         Args:
-            parents: The parents this load asks for.
-            pending: The parents that were not asked for yet, these included.
-            was_served: Whether the API ever answered rows to such a request.
+            batch: The parents that it asks for.
+            left: How many are to be asked, these included.
         """
-        self.parents = parents
-        self.is_complete = len(parents) == pending
-        self._was_served = was_served
-        self._total = self._done + pending
-        self._in_this_load = len(parents)
-        self._gone_in_this_load = 0
+        self.batch = batch
+        self.parents = [*batch.due, *batch.again]
+        self.asked = []
+        self.unanswered = []
+        self._total = self._done + left
         self._done_in_this_load = 0
+
+    def ask_each(self) -> Iterator[Record]:
+        """The parents of this load, each when it is its turn to be asked."""
+        for parent in self.parents:
+            if self.is_given_up:
+                break
+            self.current = parent
+            self.asked.append(parent)
+            yield parent
+        self.current = None
+        self._answered += len(self.asked) - len(self.unanswered)
+
+    @property
+    def due_asked(self) -> Page:
+        """The parents of this load that were due and asked."""
+        return self.asked[: len(self.batch.due)]
 
     @property
     def parents_per_load(self) -> int:
@@ -89,19 +153,74 @@ class FanOut:
         return min(max(expected, FEWEST_PARENTS), PARENTS_PER_LOAD)
 
     @property
-    def is_answered(self) -> bool:
-        """Whether a parent of this load was answered, be it without rows."""
-        return self._done_in_this_load > self._gone_in_this_load
-
-    @property
     def was_answered(self) -> bool:
         """Whether a parent of any load of this fan-out was answered, be it without rows."""
-        return self._done > self.gone
+        return self._answered > 0
+
+    @property
+    def done(self) -> int:
+        """How many parents were asked, in all loads of this fan-out."""
+        return self._done
+
+    @property
+    def may_be_of_few(self) -> bool:
+        """Whether what no parent answered says nothing of the endpoint: one answered before.
+
+        The parents that are asked for again may be none but those that never answer.
+        """
+        return self.batch.was_served and len(self.batch.due) <= 1
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether so many parents are bad that no other one is asked."""
+        return len(self.bad) > self._most_bad_parents
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no further load follows the one just made."""
+        return self.batch.is_last or self.is_given_up
 
     @property
     def is_through(self) -> bool:
-        """Whether each parent of this load was asked for."""
-        return self._done_in_this_load >= self._in_this_load
+        """Whether no parent of this load is asked for after the one at hand."""
+        return self.is_given_up or self._done_in_this_load >= len(self.parents)
+
+    @property
+    def is_current_unanswered(self) -> bool:
+        """Whether the parent at hand has not been answered."""
+        return bool(self.unanswered) and self.unanswered[-1].parent is self.current
+
+    def take(self, error: Exception) -> bool:
+        """Takes what a parent is answered with instead of its rows, so that others are asked.
+
+        Args:
+            error: What ended its list, after all attempts.
+
+        Returns:
+            Whether it was taken: what would meet the other parents, too, is not.
+        """
+        if self.current is None or not is_of_one_parent(error):
+            return False
+        if self.is_current_unanswered:
+            return True
+        unanswered = Unanswered(self.current, error)
+        self.unanswered.append(unanswered)
+        if not unanswered.is_missing:
+            self.bad.append(unanswered)
+        return True
+
+    def guarded(self, step: Callable[[Page], Page]) -> Callable[[Page], Page]:
+        """A step of a load, whose error ends the list of the parent at hand alone."""
+
+        def guarded_step(page: Page) -> Page:
+            try:
+                return step(page)
+            except Exception as error:
+                if not self.take(error):
+                    raise
+                return []
+
+        return guarded_step
 
     def count(self, page: PageData[Any]) -> PageData[Any]:
         """A step that notes that a parent's rows have come, with the last page of them."""
@@ -115,26 +234,7 @@ class FanOut:
             elapsed = time.monotonic() - self._started
             left = elapsed / self._done * (self._total - self._done)
             self._tell(
-                f"{self._name}: {self._done} of {self._total} parents asked, "
+                f"{self.name}: {self._done} of {self._total} parents asked, "
                 f"{self._traffic.requests / elapsed:.0f} requests a second, {left:.0f} s left."
             )
         return page
-
-    def skip_parent_that_is_gone(self, response: Response) -> None:
-        """A response hook for a 404: the parent was deleted since it was listed, and has no rows.
-
-        Raises:
-            AnalyticsApiError: If each of several parents is gone, and never one had rows, or a
-                whole batch is: then it is the endpoint that the API does not serve.
-        """
-        self.gone += 1
-        self._gone_in_this_load += 1
-        gone = self._gone_in_this_load
-        is_endpoint_gone = not self._was_served or not self.is_complete
-        if is_endpoint_gone and gone == self._in_this_load > 1:
-            raise AnalyticsApiError(
-                f"{request_line(response.request)} answered 404, as for each of its {gone} "
-                "parents: the API at ANALYTICS_BASE_URL does not serve this request."
-            )
-        response.status_code = codes.no_content
-        response.json = lambda **_: None  # type: ignore[method-assign]  # it has no place for a body

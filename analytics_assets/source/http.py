@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +14,12 @@ from urllib.parse import urlsplit
 
 import orjson
 from dlt.sources.helpers.requests import Session
-from requests import PreparedRequest, Request, Response, exceptions
+from requests import PreparedRequest, Request, Response, codes, exceptions
 from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception,
     retry_if_result,
-    stop_after_attempt,
     wait_exponential,
 )
 
@@ -42,6 +41,10 @@ RETRIED_ERRORS = (
     exceptions.InvalidJSONError,
 )
 """Errors of a request that are worth another attempt, like the statuses of a `RetryPolicy`."""
+
+ATTEMPTS_IN_DOUBT = 2
+"""Attempts after a request that failed in all of its own: an endpoint that is down is not to be
+waited for once for each parent."""
 
 SHAPES = bytes.maketrans(b",[123456789", b"::000000000")
 SPACES = b" \t\r\n-"
@@ -100,6 +103,10 @@ class ApiSession(Session):
     """A session that sends to one API, retries as the policy says, and can send ahead.
 
     It has no cookies: the API knows us by the token.
+
+    Attributes:
+        take_failure: Is asked about a request that has failed in all attempts. Where it takes the
+            failure, the request is answered by an empty list.
     """
 
     def __init__(
@@ -128,10 +135,13 @@ class ApiSession(Session):
             retry=retry_if_exception(retry.covers)
             | retry_if_result(lambda response: response.status_code in retry.statuses),
             wait=self._seconds_before_retry,
-            stop=stop_after_attempt(retry.attempts),
+            stop=lambda state: state.attempt_number >= self._attempts,
             reraise=True,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
+        self.take_failure: Callable[[Exception], bool] = lambda _: False
+        self._retry = retry
+        self._is_in_doubt = False
         self._adapter = ApiAdapter(base_url, retry, traffic, rate_limit, connections)
         for scheme in ("http://", "https://"):
             self.mount(scheme, self._adapter)
@@ -173,8 +183,24 @@ class ApiSession(Session):
 
     def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
         """Sends a request, again where the policy says so; see `requests.Session.send`."""
-        response: Response = self._retrying(super().send, request, **kwargs)
+        if not kwargs.get("allow_redirects", True):
+            # It is a redirect's, which is followed anew with each attempt of the first request.
+            followed: Response = super().send(request, **kwargs)  # type: ignore[no-untyped-call]
+            return followed
+        try:
+            response: Response = self._retrying(super().send, request, **kwargs)
+        except exceptions.RequestException as error:
+            if not self.take_failure(error):
+                raise
+            self._is_in_doubt = self._retry.covers(error)
+            return _empty_list(request)
+        self._is_in_doubt = False
         return response
+
+    @property
+    def _attempts(self) -> int:
+        attempts = self._retry.attempts
+        return min(attempts, ATTEMPTS_IN_DOUBT) if self._is_in_doubt else attempts
 
     def _prepare(self, request: Request) -> PreparedRequest:
         prepared = PreparedRequest()
@@ -296,6 +322,14 @@ def _origin(request: PreparedRequest) -> str:
 def _identity(request: Request) -> str:
     params = sorted((request.params or {}).items())
     return str((str(request.method).upper(), request.url, params, request.headers, request.json))
+
+
+def _empty_list(request: PreparedRequest) -> Response:
+    response = Response()
+    response.status_code = codes.no_content
+    response.request, response.url = request, str(request.url)
+    response.json = lambda **_: []  # type: ignore[method-assign]  # it has no place for a body
+    return response
 
 
 def _carries_json(response: Response) -> bool:

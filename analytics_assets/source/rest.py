@@ -17,7 +17,6 @@ from dlt.common.schema.typing import TColumnSchema
 from dlt.extract import DltResource, DltSource
 from dlt.sources.rest_api import rest_api_source
 from dlt.sources.rest_api.typing import ClientConfig, EndpointResource
-from requests import Response
 
 from analytics_assets.configuration import ApiConfig, FieldType, ResourceConfig
 from analytics_assets.configuration.lineage import (
@@ -33,19 +32,15 @@ from analytics_assets.configuration.lineage import (
 from analytics_assets.source.ahead import session_of
 from analytics_assets.source.batches import AsTables, Collector
 from analytics_assets.source.changes import Changes
-from analytics_assets.source.children import announce_children
 from analytics_assets.source.columns import VERSION, ColumnNames, column_descriptions
 from analytics_assets.source.cursor import CursorWithinNow
 from analytics_assets.source.fan_out import FanOut
 from analytics_assets.source.pages import LastPage
 from analytics_assets.source.paginators import checked_paginator
+from analytics_assets.source.parent_pages import ParentPaginator
 from analytics_assets.source.records import neutralize
-from analytics_assets.source.stored import (
-    OpenDataset,
-    keep_place,
-    parent_rows,
-    stored_columns,
-)
+from analytics_assets.source.stored import OpenDataset, stored_columns
+from analytics_assets.source.turns import parent_rows
 from analytics_assets.source.watermark import Watermark
 from analytics_assets.source.window import Window
 
@@ -101,8 +96,8 @@ def build_source(
     ]
     parent = parent_name(resource)
     if parent:
-        announce = announce_children(config, resource, client)
-        resources.append(parent_rows(config, name, open_dataset, fan_out, window, announce))
+        session_of(client).take_failure = fan_out.take
+        resources.append(parent_rows(config, name, open_dataset, fan_out, window, client))
     source = rest_api_source(
         {
             "client": client,
@@ -119,15 +114,15 @@ def build_source(
     stored = stored_columns(open_dataset, name)
     table.apply_hints(columns={**_json_columns(stored), **columns})
     names = ColumnNames([*columns, *stored], source.schema.naming.normalize_path)
-    steps: list[Callable[..., Any]] = [
-        neutralize(resource, key_columns(config, resource), names, stored)
-    ]
+    to_records = neutralize(resource, key_columns(config, resource), names, stored)
+    steps: list[Callable[..., Any]] = [fan_out.guarded(to_records) if parent else to_records]
     last_page = LastPage()
     if window is None:
-        steps = [watermark.note, *([keep_place(name, fan_out)] if parent else []), *steps]
+        steps = [watermark.note, *steps]
     steps = [fan_out.count if parent else last_page.note, *steps]
     cursor = cursor_field(resource)
-    steps.append(changes.drop_unchanged if cursor else changes.count)
+    is_listed = is_listed_in_full(config, name)
+    steps.append(changes.count if is_listed else changes.drop_unchanged)
     collector.begin(lambda: fan_out.is_through if parent else last_page.is_reached)
     steps.append(collector.collect)
     # dlt neither uses nor moves its cursor in a window.
@@ -162,16 +157,12 @@ def _endpoint_resource(
         EndpointResource, {key: word for key, word in resource.items() if key not in OWN_KEYS}
     )
     endpoint = endpoint_of(resource).copy()
-    endpoint["paginator"] = checked_paginator(config, resource, session_of(client).announce)
+    paginator = checked_paginator(config, resource, session_of(client).announce)
+    is_child = parent_name(resource) is not None
+    endpoint["paginator"] = ParentPaginator(paginator, fan_out) if is_child else paginator
     if selector := complete_endpoint(config, resource).get("data_selector"):
         # dlt would compile it anew for each page, which takes longer than to read the page.
         endpoint["data_selector"] = compile_path(selector)
-    if parent_name(resource):
-        # A function of its own: dlt copies the configuration, and of a method its object, too.
-        def skip_parent(response: Response, *_: Any) -> None:
-            fan_out.skip_parent_that_is_gone(response)
-
-        endpoint["response_actions"] = [{"status_code": 404, "action": skip_parent}]
     incremental = endpoint.get("incremental")
     # The API answers what was created after `since`; the first moment is wanted, too.
     if incremental and window is not None:

@@ -15,8 +15,8 @@ from analytics_assets.configuration.lineage import (
     resource_named,
 )
 from analytics_assets.source.clock import iso_time
+from analytics_assets.source.progress import WATERMARK
 from analytics_assets.source.records import Page
-from analytics_assets.source.stored import WATERMARK
 from analytics_assets.source.telling import Tell
 
 

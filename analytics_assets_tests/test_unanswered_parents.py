@@ -1,0 +1,190 @@
+"""One parent that does not answer costs its siblings nothing, and is not forgotten."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from dagster import AssetCheckSeverity
+
+from analytics_assets.checks import answers
+from analytics_assets_tests.families import EVENTS, MEMBERS, Server, refused, serving
+from analytics_assets_tests.scripted import Answer
+from analytics_assets_tests.support import metadata, sentence
+
+HOUR = 3_600_000
+
+FAMILIES = [("teams", "teams_member", MEMBERS), ("deployments", "deployment_events", EVENTS)]
+FAULTS = {
+    "forbidden": refused(403),
+    "expired": refused(410),
+    "wrong": refused(400),
+    "broken": refused(500),
+    "html": Answer(b"<html>"),
+    "no_list": Answer({"error": {"message": "no"}}),
+}
+RETRIED = {"broken", "html"}
+
+
+@pytest.mark.parametrize(("parent", "child", "path"), FAMILIES, ids=["in full", "by time"])
+def test_parents_that_do_not_answer_cost_their_siblings_nothing_and_are_asked_again(
+    tmp_path: Path, parent: str, child: str, path: str
+) -> None:
+    children = {name: ["1", "2"] for name in ["first", *FAULTS, "last"]}
+    server = Server(children, dict(FAULTS))
+    with serving(server, tmp_path) as (project, api):
+        project.load_all(parent)
+        for asked in (8, 6 if parent == "deployments" else 8):
+            api.asked.clear()
+            told = sentence(project, child)
+            assert told.startswith(f"6 of {asked} parents of {child} could not be read: ")
+            assert set(project.rows(child)) == server.keys(*FAULTS)
+            counts = Counter(api.paths())
+            assert len(counts) == asked
+            for name in FAULTS:
+                assert counts[path.format(name)] in ((2, 4) if name in RETRIED else (1,))
+        server.wrong.clear()
+        api.asked.clear()
+        project.load_all(child)
+        assert set(project.rows(child)) == server.keys()
+        wanted = FAULTS if parent == "deployments" else children
+        assert Counter(api.paths()) == Counter(path.format(name) for name in wanted), "each once"
+        api.asked.clear()
+        assert "parents_pending" not in metadata(project.load(child), child)
+        assert parent == "teams" or api.asked == []
+
+
+SAID = {
+    "forbidden": "the token may not read bad: GET {} answered 403 (Not authorized). "
+    "What the others answered is stored. Each run asks for these again, and fails until they are "
+    "answered. Give the token in ACCESS_TOKEN that access, or ask why it has none.",
+    "broken": "bad: GET {} answered 500 (Not authorized). Each run asks for these again, and fails "
+    "until they are answered. Materialize deployment_events again when the API is well.",
+    "no_list": "bad: GET {} answered 200 without the declared list `$`: it has the keys ['error']. "
+    "If the API has renamed it, change `data_selector` in the configuration. Each run asks for "
+    "these again, and fails until they are answered. Materialize deployment_events again when the "
+    "API is well.",
+}
+
+
+def test_a_bad_parent_is_named_and_a_rejected_token_is_told_from_it(tmp_path: Path) -> None:
+    server = Server({"good": ["1"], "bad": ["1"]})
+    path = EVENTS.format("bad")
+    with serving(server, tmp_path) as (project, _):
+        project.load_all("deployments")
+        server.wrong = dict.fromkeys(server.parents, FAULTS["forbidden"])
+        told = sentence(project, "deployment_events")
+        assert "answered 403: the token in ACCESS_TOKEN was rejected for this endpoint" in told
+        del server.wrong["good"]
+        for fault, said in SAID.items():
+            server.wrong["bad"] = FAULTS[fault]
+            told = sentence(project, "deployment_events")
+            assert told.partition(" could not be read: ")[2] == said.format(path)
+
+
+def test_a_404_that_passes_is_asked_for_again(tmp_path: Path) -> None:
+    server = Server({"a": ["e0"], "b": ["e0"]}, {"a": refused(404)})
+    with serving(server, tmp_path) as (project, api):
+        loaded = project.load("deployments", "deployment_events")
+        report = metadata(loaded, "deployment_events")
+        assert report["parents_pending"] == 1
+        assert "parents_gone" not in report
+        project.load_all("deployments", "deployment_events")
+        assert set(project.rows("deployment_events")) == server.keys("a")
+        assert project.check("deployment_events", "parents_answered")["parents_answered"].passed
+        with pytest.MonkeyPatch.context() as patch:
+            tomorrow = int(time.time() * 1000) + 25 * HOUR
+            patch.setattr(answers, "epoch_milliseconds_now", lambda: tomorrow)
+            found = project.check("deployment_events", "parents_answered")["parents_answered"]
+            assert not found.passed
+            assert found.severity is AssetCheckSeverity.WARN
+            assert "a (answered 404, since 20" in str(found.description)
+        server.wrong.clear()
+        api.asked.clear()
+        project.load_all("deployment_events")
+        assert api.paths() == [EVENTS.format("a")]
+        assert set(project.rows("deployment_events")) == server.keys()
+        project.load_all("deployment_events")
+        assert api.paths() == [EVENTS.format("a")]
+
+
+def test_who_is_no_longer_listed_is_gone_and_not_asked_again(tmp_path: Path) -> None:
+    server = Server({"a": ["1"], "b": ["1"], "c": ["1"]}, {"b": refused(500)})
+    with serving(server, tmp_path) as (project, api):
+        project.load_all("deployments")
+        assert not project.load("deployment_events").success
+        del server.parents["b"]
+        server.wrong.clear()
+        report = metadata(project.load("deployment_events"), "deployment_events")
+        assert (report["parents_gone"], report.get("parents_pending")) == (1, None)
+        api.asked.clear()
+        project.load_all("deployment_events")
+        assert api.asked == []
+        # Of parents that are listed in full, the latest list tells.
+        server.wrong = {"c": refused(403)}
+        project.load_all("teams")
+        assert not project.load("teams_member").success
+        server.wrong.clear()
+        del server.parents["c"]
+        report = metadata(project.load("teams", "teams_member"), "teams_member")
+        assert (report["parents_gone"], report.get("parents_pending")) == (1, None)
+        assert MEMBERS.format("c") not in api.paths()[-2:]
+
+
+def test_rows_of_a_bad_parent_count_as_listed(tmp_path: Path) -> None:
+    server = Server({"a": ["1"], "b": ["1", "2"]})
+    checks = ("rows_did_not_fall", "rows_no_longer_listed")
+    with serving(server, tmp_path) as (project, _):
+        project.load_all("teams", "teams_member")
+        for wrong, missing in [(["b"], 1), (["a", "b"], 1), ([], 0)]:
+            server.wrong = dict.fromkeys(wrong, refused(403))
+            # The last list that `a` answered decides, not those that it did not.
+            server.parents["a"] = ["2"] if wrong == ["b"] else ["1", "2"]
+            project.load("teams_member")
+            found = project.check("teams_member", *checks)
+            assert found["rows_did_not_fall"].passed
+            assert found["rows_no_longer_listed"].metadata["rows"].value == missing
+        server.parents["b"] = ["2"]
+        report = metadata(project.load("teams_member"), "teams_member")
+        assert report["rows_no_longer_listed"] == 1
+
+
+def test_an_endpoint_that_is_down_is_given_up_after_some_parents(tmp_path: Path) -> None:
+    server = Server({f"dpl_{number:03}": ["1"] for number in range(300)})
+    with serving(server, tmp_path, most_bad_parents=3, connections=4) as (project, api):
+        project.load_all("deployments")
+        server.wrong = dict.fromkeys(server.parents, refused(503))
+        api.asked.clear()
+        told = sentence(project, "deployment_events")
+        assert told.startswith("GET /v3/deployments/dpl_")
+        assert "answered 503 in each of 4 attempts" in told
+        assert len(api.asked) < 40
+        # Half of them answer: who did is stored, and the next run goes on behind them.
+        server.wrong = dict.fromkeys(list(server.parents)[::2], refused(410))
+        told = sentence(project, "deployment_events")
+        assert "The others were not asked any more (`most_bad_parents` of `api`)." in told
+        stored = set(project.rows("deployment_events"))
+        assert stored <= server.keys(*server.wrong)
+        server.wrong.clear()
+        api.asked.clear()
+        project.load_all("deployment_events")
+        assert set(project.rows("deployment_events")) == server.keys()
+        answered = {EVENTS.format(parent) for parent, _ in stored}
+        assert sorted(api.paths()) == sorted(
+            {EVENTS.format(parent) for parent in server.parents} - answered
+        )
+
+
+@pytest.mark.parametrize("status", [401, 429])
+def test_what_meets_all_parents_fails_at_once(tmp_path: Path, status: int) -> None:
+    server = Server({"a": ["1"], "b": ["1"]})
+    with serving(server, tmp_path, max_retries=0) as (project, api):
+        project.load_all("deployments", "deployment_events")
+        server.parents |= {"c": ["1"], "d": ["1"]}
+        server.wrong = {"c": refused(status), "d": refused(status)}
+        project.load_all("deployments")
+        api.asked.clear()
+        assert f"events answered {status}" in sentence(project, "deployment_events")
+        assert len(api.asked) <= 2
