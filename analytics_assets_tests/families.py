@@ -24,11 +24,15 @@ class Server:
     Attributes:
         parents: The ids of the parents that are listed, each with its children's ids.
         wrong: What a parent answers instead of its children.
+        wrong_pages: The same, by the place of a page.
+        limit: Members on a page.
         times: Times of deployments, beside those of all.
     """
 
     parents: dict[str, list[str]]
     wrong: dict[str, Answer] = field(default_factory=dict)
+    wrong_pages: dict[tuple[str, int], Answer] = field(default_factory=dict)
+    limit: int = 100
     times: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def answer(self, asked: Asked) -> Answer:
@@ -50,9 +54,18 @@ class Server:
         if id_ not in self.parents:
             return refused(404)
         if asked.path.endswith("/members"):
-            rows = [{"uid": child, "createdAt": NOW} for child in self.parents[id_]]
-            return listing("members", rows)
+            return self._page_of_members(id_, asked)
         return Answer([{"id": child, "created": NOW} for child in self.parents[id_]])
+
+    def _page_of_members(self, team: str, asked: Asked) -> Answer:
+        """One page, whose cursor is the place of the next one."""
+        place = asked.integer("until") or 0
+        if (team, place) in self.wrong_pages:
+            return self.wrong_pages[team, place]
+        rows = self.parents[team]
+        following = place + self.limit if place + self.limit < len(rows) else None
+        page = [{"uid": uid, "createdAt": NOW} for uid in rows[place : place + self.limit]]
+        return listing("members", page, following)
 
     def keys(self, *without: str) -> set[tuple[str, str]]:
         """The keys of all children, but for those of some parents."""
@@ -64,9 +77,10 @@ class Server:
         }
 
 
-def listing(name: str, rows: list[Row]) -> Answer:
-    """A list of one page."""
-    return Answer({name: rows, "pagination": {"count": len(rows), "next": None, "prev": None}})
+def listing(name: str, rows: list[Row], following: int | None = None) -> Answer:
+    """A page of a list."""
+    pagination = {"count": len(rows), "next": following, "prev": None}
+    return Answer({name: rows, "pagination": pagination})
 
 
 def refused(status: int, message: str = "Not authorized") -> Answer:

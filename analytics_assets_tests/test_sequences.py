@@ -1,8 +1,9 @@
 """Whatever happens in whatever order, a last run makes the warehouse what the server is.
 
 Hypothesis draws the sequences: assets are selected and loaded, by one process or by two at once;
-loads fail and are killed; and rows come, change and go at the server, within what the README says
-is reached. Each load is a process of its own, forked from one that has imported everything.
+endpoints and single parents fail, and loads are killed; and rows come, change and go at the server,
+within what the README says is reached. Each load is a process of its own, forked from one that has
+imported everything.
 
 The seeds are fixed: CI, which plays 100, is to fail for a change, not for its luck. To play others,
 and more:
@@ -82,6 +83,10 @@ FAULTS: list[dict[str, Any]] = [
     {"kind": "status", "status": 403},
     {"kind": "html"},
     {"kind": "cut"},
+]
+# What one parent may answer instead of its children.
+OF_ONE_PARENT: list[dict[str, Any]] = [
+    {"kind": "status", "status": status} for status in (404, 403, 500)
 ]
 # Values of a field that the server did not have before: its type changes, too.
 NEW_VALUES: list[Any] = [None, 1, ["list"]]
@@ -188,6 +193,21 @@ class Loads(RuleBasedStateMachine):
         self.api.fail(names[0], **fault, after=after, times=None)
         self._check({Load(self.project, names): names}, broken=names[0])
 
+    @rule(row=rows, fault=st.sampled_from(OF_ONE_PARENT), with_parent=st.booleans())
+    def load_while_a_parent_fails(
+        self, row: tuple[str, int], fault: dict[str, Any], with_parent: bool
+    ) -> None:
+        """Loads a child, one of whose parents answers something else until the load is over."""
+        child = CHILDREN.get(row[0], row[0])
+        if child not in PARENTS or child not in self.cast:
+            return
+        key = self._pick(PARENTS[child], row[1])
+        if key is None:
+            return
+        self.api.fail(child, **fault, parent=key[0], times=None)
+        names = [PARENTS[child], child] if with_parent else [child]
+        self._check({Load(self.project, names): names}, broken=child)
+
     @rule(names=selections, dies_at=moments)
     def kill_a_load(self, names: list[str], dies_at: int) -> None:
         """Kills a load at one of its steps, if it has so many."""
@@ -288,7 +308,9 @@ class Loads(RuleBasedStateMachine):
         for outcome in filter(None, outcomes.values()):
             self.loaded.update(outcome.loaded)
             for name, report in outcome.loaded.items():
-                if name not in PARENTS or PARENTS[name] in outcome.loaded:
+                # A child that is broken may be green: a parent that answers 404 is asked for again.
+                is_complete = name != broken or name not in PARENTS
+                if is_complete and (name not in PARENTS or PARENTS[name] in outcome.loaded):
                     self._check_stored(name, report)
 
     def _check_said(self, name: str, names: list[str], outcome: Outcome, broken: str) -> None:

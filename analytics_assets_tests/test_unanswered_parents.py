@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
 from dagster import AssetCheckSeverity
 
 from analytics_assets.checks import answers
-from analytics_assets_tests.families import EVENTS, MEMBERS, Server, refused, serving
-from analytics_assets_tests.scripted import Answer
-from analytics_assets_tests.support import metadata, sentence
+from analytics_assets.configuration import ANALYTICS
+from analytics_assets.configuration.lineage import resource_named
+from analytics_assets_tests.families import (
+    EVENTS,
+    MEMBERS,
+    NOW,
+    Server,
+    listing,
+    refused,
+    serving,
+)
+from analytics_assets_tests.scripted import Answer, Asked, scripted_api
+from analytics_assets_tests.stores import Store
+from analytics_assets_tests.support import Project, metadata, sentence
 
 HOUR = 3_600_000
 
@@ -133,10 +145,10 @@ def test_who_is_no_longer_listed_is_gone_and_not_asked_again(tmp_path: Path) -> 
         assert MEMBERS.format("c") not in api.paths()[-2:]
 
 
-def test_rows_of_a_bad_parent_count_as_listed(tmp_path: Path) -> None:
+def test_rows_of_a_bad_parent_count_as_listed(tmp_path: Path, store: Store) -> None:
     server = Server({"a": ["1"], "b": ["1", "2"]})
     checks = ("rows_did_not_fall", "rows_no_longer_listed")
-    with serving(server, tmp_path) as (project, _):
+    with serving(server, tmp_path, store=store) as (project, _):
         project.load_all("teams", "teams_member")
         for wrong, missing in [(["b"], 1), (["a", "b"], 1), ([], 0)]:
             server.wrong = dict.fromkeys(wrong, refused(403))
@@ -151,40 +163,58 @@ def test_rows_of_a_bad_parent_count_as_listed(tmp_path: Path) -> None:
         assert report["rows_no_longer_listed"] == 1
 
 
-def test_an_endpoint_that_is_down_is_given_up_after_some_parents(tmp_path: Path) -> None:
-    server = Server({f"dpl_{number:03}": ["1"] for number in range(300)})
-    with serving(server, tmp_path, most_bad_parents=3, connections=4) as (project, api):
-        project.load_all("deployments")
-        server.wrong = dict.fromkeys(server.parents, refused(503))
-        api.asked.clear()
-        told = sentence(project, "deployment_events")
-        assert told.startswith("GET /v3/deployments/dpl_")
-        assert "answered 503 in each of 4 attempts" in told
-        assert len(api.asked) < 40
-        # Half of them answer: who did is stored, and the next run goes on behind them.
-        server.wrong = dict.fromkeys(list(server.parents)[::2], refused(410))
-        told = sentence(project, "deployment_events")
-        assert "The others were not asked any more (`most_bad_parents` of `api`)." in told
-        stored = set(project.rows("deployment_events"))
-        assert stored <= server.keys(*server.wrong)
-        server.wrong.clear()
-        api.asked.clear()
-        project.load_all("deployment_events")
-        assert set(project.rows("deployment_events")) == server.keys()
-        answered = {EVENTS.format(parent) for parent, _ in stored}
-        assert sorted(api.paths()) == sorted(
-            {EVENTS.format(parent) for parent in server.parents} - answered
-        )
+def test_a_later_page_that_fails_ends_the_list_of_its_parent_alone(tmp_path: Path) -> None:
+    children = {
+        name: ["1", "2", "3", "4", "5"] for name in ("a", "broken", "cycle", "no_list", "z")
+    }
+    server = Server(dict(children), limit=2)
+    server.wrong_pages = {
+        ("broken", 2): refused(500),
+        ("cycle", 2): listing("members", [{"uid": "3", "createdAt": NOW}], 2),
+        ("no_list", 4): Answer({"envs": []}),
+    }
+    with serving(server, tmp_path) as (project, _):
+        project.load_all("teams")
+        told = sentence(project, "teams_member")
+        assert told.startswith("3 of 5 parents of teams_member could not be read: ")
+        assert "the API's cursor did not advance" in told
+        stored = set(project.rows("teams_member"))
+        assert server.keys("broken", "cycle", "no_list") <= stored <= server.keys()
+        server.wrong_pages.clear()
+        report = metadata(project.load("teams_member"), "teams_member")
+        assert set(project.rows("teams_member")) == server.keys()
+        assert report["rows_no_longer_listed"] == 0
 
 
-@pytest.mark.parametrize("status", [401, 429])
-def test_what_meets_all_parents_fails_at_once(tmp_path: Path, status: int) -> None:
+def test_a_row_without_its_key_ends_the_list_of_its_parent_alone(tmp_path: Path) -> None:
+    config = deepcopy(ANALYTICS)
+    resource_named(config, "teams_member")["primary_key"] = ["_teams_id", "id", "role"]
+    server = Server({"a": ["1"], "bad": ["1"]})
+    for team, role in [("a", {"role": "OWNER"}), ("bad", {})]:
+        member = {"uid": "1", "createdAt": NOW, **role}
+        server.wrong_pages[team, 0] = listing("members", [member])
+    with serving(server, tmp_path, config=config) as (project, _):
+        project.load_all("teams")
+        told = sentence(project, "teams_member")
+        assert told.startswith("1 of 2 parents of teams_member could not be read: bad: ")
+        assert "has a row without `role`" in told
+        assert set(project.rows("teams_member")) == server.keys("bad")
+
+
+def test_a_list_that_cannot_be_had_makes_nobody_gone(tmp_path: Path) -> None:
     server = Server({"a": ["1"], "b": ["1"]})
-    with serving(server, tmp_path, max_retries=0) as (project, api):
-        project.load_all("deployments", "deployment_events")
-        server.parents |= {"c": ["1"], "d": ["1"]}
-        server.wrong = {"c": refused(status), "d": refused(status)}
+    down: list[str] = []
+
+    def answer(asked: Asked) -> Answer:
+        return refused(500) if asked.path in down else server.answer(asked)
+
+    with scripted_api(answer) as api:
+        project = Project(tmp_path, api.url)
         project.load_all("deployments")
-        api.asked.clear()
-        assert f"events answered {status}" in sentence(project, "deployment_events")
-        assert len(api.asked) <= 2
+        del server.parents["a"]
+        down.append("/v6/deployments")
+        report = metadata(project.load("deployment_events"), "deployment_events")
+        assert (report.get("parents_gone"), report["parents_pending"]) == (None, 1)
+        down.clear()
+        report = metadata(project.load("deployment_events"), "deployment_events")
+        assert (report["parents_gone"], report.get("parents_pending")) == (1, None)

@@ -142,7 +142,9 @@ class ApiSession(Session):
         self.take_failure: Callable[[Exception], bool] = lambda _: False
         self._retry = retry
         self._is_in_doubt = False
-        self._adapter = ApiAdapter(base_url, retry, traffic, rate_limit, connections)
+        self._adapter = ApiAdapter(
+            base_url, retry, traffic, rate_limit, connections, lambda: self._attempts
+        )
         for scheme in ("http://", "https://"):
             self.mount(scheme, self._adapter)
         # Proxies and certificates of the environment are looked up once, not for every request.
@@ -252,11 +254,13 @@ class ApiAdapter(CurlAdapter):
         traffic: Traffic,
         rate_limit: RateLimit,
         connections: int,
+        attempts: Callable[[], int],
     ) -> None:
         super().__init__(connections)
         # As the library spells it: its host in lower case, or in Punycode.
         self._origin = _origin(Request("GET", base_url).prepare())
         self._retry = retry
+        self._attempts = attempts
         self._traffic = traffic
         self._rate_limit = rate_limit
 
@@ -306,10 +310,11 @@ class ApiAdapter(CurlAdapter):
 
     def _note_failure(self, request: PreparedRequest, what: str) -> None:
         attempt = self._traffic.attempts_of(request)
-        if attempt < self._retry.attempts:
+        attempts = self._attempts()
+        if attempt < attempts:
             self._traffic.tell(
                 f"{request_line(request)} {what}: it is asked again, "
-                f"{attempt} of {self._retry.attempts} attempts are made."
+                f"{attempt} of {attempts} attempts are made."
             )
 
 

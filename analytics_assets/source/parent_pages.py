@@ -8,7 +8,7 @@ from copy import deepcopy
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from requests import PreparedRequest, Request, Response
 
-from analytics_assets.source.errors import AnalyticsApiError, first_line, request_line
+from analytics_assets.source.errors import AnalyticsApiError, request_line
 from analytics_assets.source.fan_out import FanOut
 from analytics_assets.source.records import Page
 
@@ -60,8 +60,9 @@ class ParentPaginator(BasePaginator):
             fault: Exception = error
             if not isinstance(error, AnalyticsApiError):
                 fault = AnalyticsApiError(
-                    f"{request_line(request)} answered a page from which there is no way on: "
-                    f"{first_line(error)}"
+                    f"{request_line(request)} answered a page that its list cannot go on from "
+                    # Without its text, which may repeat the page.
+                    f"({type(error).__name__})."
                 )
             if not self._fan_out.take(fault):
                 raise
