@@ -21,11 +21,13 @@ class Asked(NamedTuple):
         path: As it was sent, still quoted.
         params: Its query.
         number: How many requests of this path, with whatever query, came before it.
+        body: What was sent with it.
     """
 
     path: str
     params: Mapping[str, str]
     number: int
+    body: bytes = b""
 
     def integer(self, name: str) -> int | None:
         """A number in its query."""
@@ -72,10 +74,11 @@ class ScriptedApi:
         """The paths that were asked for, the oldest first."""
         return [asked.path for asked in self.asked]
 
-    def receive(self, target: str) -> Asked:
+    def receive(self, target: str, body: bytes = b"") -> Asked:
         """Notes a request."""
         parts = urlsplit(target)
-        asked = Asked(parts.path, dict(parse_qsl(parts.query)), self.paths().count(parts.path))
+        number = self.paths().count(parts.path)
+        asked = Asked(parts.path, dict(parse_qsl(parts.query)), number, body)
         self.asked.append(asked)
         return asked
 
@@ -89,8 +92,9 @@ def scripted_api(script: Script) -> Iterator[ScriptedApi]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             with lock:
-                answer = script(api.receive(self.path))
+                answer = script(api.receive(self.path, body))
             content = answer.content()
             self.send_response(answer.status)
             for name, value in {"Content-Type": JSON, **answer.headers}.items():
@@ -100,6 +104,8 @@ def scripted_api(script: Script) -> Iterator[ScriptedApi]:
             self.end_headers()
             if answer.status != 204:
                 self.wfile.write(content)
+
+        do_POST = do_GET  # noqa: N815 - the library's name
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
             pass

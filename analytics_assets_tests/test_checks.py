@@ -53,6 +53,7 @@ def test_all_checks_pass_on_what_was_loaded(stored: Project, name: str) -> None:
     (resource,) = [r for r in ANALYTICS["resources"] if r["name"] == name]
     assert set(found) == {
         "key_is_unique",
+        "keys_are_distinct",
         "columns_are_declared",
         "rows_did_not_fall",
         *(["parents_exist", "parents_answered"] if parent_name(resource) else []),

@@ -34,12 +34,16 @@ from analytics_assets.source.fan_out import FanOut
 from analytics_assets.source.pending import parent_identity, pending_parents
 from analytics_assets.source.phases import Phase, phases_of, seconds_in
 from analytics_assets.source.rate_limit import RateLimit
+from analytics_assets.source.repeated_ids import Key
 from analytics_assets.source.rest import build_source
 from analytics_assets.source.stored import count_no_longer_listed, count_stored
 from analytics_assets.source.telling import Sparsely, Tell
 from analytics_assets.source.traffic import Traffic
 from analytics_assets.source.watermark import Watermark
 from analytics_assets.source.window import Window
+
+MOST_MERGED_NAMED = 10
+"""Keys of merged rows that a materialization names."""
 
 
 class AssetLoad:
@@ -85,6 +89,7 @@ class AssetLoad:
         self._watermark = Watermark(config, name, tell)
         self._brought = 0
         self._unchanged = 0
+        self._merged: list[Key] = []
         self._phases: list[Phase] = []
         self._state: dict[str, Any] = {}
         self._rows_before = count_stored(warehouse.open_dataset, name)
@@ -118,6 +123,7 @@ class AssetLoad:
                 collector.check_that_all_passed(self._name)
                 self._brought += changes.brought
                 self._unchanged += changes.unchanged
+                self._merged += changes.merged
                 is_over = self._fan_out.is_over
         self._tell_of_parents()
 
@@ -141,10 +147,12 @@ class AssetLoad:
 
         Raises:
             Exception: What the first of them met with, where none was answered at all.
-            AnalyticsApiError: A sentence that names them, where others were.
+            AnalyticsApiError: A sentence that names them, where others were, or those that could
+                not be asked at all.
         """
         fan_out = self._fan_out
         if not fan_out.bad:
+            fan_out.check_that_all_could_be_asked()
             return
         if not fan_out.was_answered and not fan_out.may_be_of_few:
             raise fan_out.bad[0].error
@@ -183,6 +191,9 @@ class AssetLoad:
             "newest_rows": newest_rows(self._resource, self._client),
         }
         report |= self._numbers_of_parents()
+        if self._merged:
+            named = ["/".join(map(str, key)) for key in self._merged[:MOST_MERGED_NAMED]]
+            report |= {"rows_merged": len(self._merged), "keys_merged": ", ".join(named)}
         if is_listed_in_full(self._config, self._name):
             report["rows_no_longer_listed"] = count_no_longer_listed(
                 open_dataset, self._name, pending_parents(self._state)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from dagster import AssetCheckResult, AssetCheckSeverity
 
 from analytics_assets.checks.table import Table
 from analytics_assets.source.columns import LOAD_ID, ROW_DIGEST, VARIANT
 from analytics_assets.source.rest import declared_columns
+from analytics_assets.source.table_columns import stored_otherwise
 
 
 def check_columns(table: Table) -> AssetCheckResult:
@@ -15,20 +18,44 @@ def check_columns(table: Table) -> AssetCheckResult:
     Dagster's own `build_column_schema_change_checks` compares the last two materializations: it
     would tell of a new column once, and pass at the next load.
     """
-    declared = {*declared_columns(table.config, table.resource), LOAD_ID, ROW_DIGEST}
+    declared = declared_columns(table.config, table.resource)
+    expected = {*declared, LOAD_ID, ROW_DIGEST}
+    known = table.resource.get("known_columns", [])
     actual = table.columns()
-    beyond = [c for c in actual if c not in declared.union(table.resource.get("known_columns", []))]
-    variants = [column for column in beyond if column.partition(VARIANT)[0] in declared]
+    beyond = [column for column in actual if column not in expected.union(known)]
+    variants = [column for column in beyond if column.partition(VARIANT)[0] in expected]
     new = [column for column in beyond if column not in variants]
-    missing = sorted(declared.difference(actual))
-    faults = {"new": new, "of another type": variants, "missing": missing}
-    said = [f"{what}: {', '.join(columns)}" for what, columns in faults.items() if columns]
+    otherwise = [
+        f"{column} ({stored}, declared {declared[column]['data_type']})"
+        for column, stored in stored_otherwise(declared, table.types).items()
+        if f"{column}{VARIANT}{declared[column]['data_type']}" not in known
+    ]
+    faults = {
+        "new": new,
+        "of another type": variants,
+        "stored otherwise": otherwise,
+        "missing": sorted(expected.difference(actual)),
+    }
     return AssetCheckResult(
-        passed=not said,
+        passed=not any(faults.values()),
         severity=AssetCheckSeverity.WARN,
-        description=f"Columns of {table.name} are not those declared ({'; '.join(said)}). If they "
-        "are right, name them in `fields` or `known_columns` of the configuration."
-        if said
-        else "The columns are those declared.",
+        description=_description(table.name, faults),
         metadata={f"columns_{what.replace(' ', '_')}": len(cols) for what, cols in faults.items()},
     )
+
+
+def _description(name: str, faults: Mapping[str, Sequence[str]]) -> str:
+    said = [f"{what}: {', '.join(columns)}" for what, columns in faults.items() if columns]
+    if not said:
+        return "The columns are those declared."
+    sentences = [
+        f"Columns of {name} are not those declared ({'; '.join(said)}). If they are right, name "
+        "them in `fields` or `known_columns` of the configuration."
+    ]
+    if faults["stored otherwise"]:
+        sentences.append(
+            f"A stored column keeps its type, and what it cannot hold goes to `<column>{VARIANT}"
+            "<declared type>`: declare the stored type, name that column in `known_columns`, or "
+            "load into a new warehouse."
+        )
+    return " ".join(sentences)

@@ -5,7 +5,7 @@ A step of its own for each asset: one over all of them would be skipped when one
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from dagster import (
     AssetCheckExecutionContext,
@@ -23,6 +23,7 @@ from analytics_assets.assets.keys import asset_key
 from analytics_assets.checks.answers import check_that_parents_answered
 from analytics_assets.checks.columns import check_columns
 from analytics_assets.checks.keys import check_key
+from analytics_assets.checks.merged import check_merged
 from analytics_assets.checks.parents import check_parents
 from analytics_assets.checks.rows import check_no_longer_listed, check_row_count
 from analytics_assets.checks.table import Table
@@ -42,6 +43,7 @@ Check: TypeAlias = Callable[[Table, DagsterInstance], AssetCheckResult]
 
 DESCRIPTIONS = {
     "key_is_unique": "Each row has its key, and no other row has it.",
+    "keys_are_distinct": "No row of the last load had the key of another row of its page.",
     "parents_exist": "Each row has its parent's row; a warning where it was deleted upstream.",
     "parents_answered": "No parent has been asked in vain for more than a day.",
     "columns_are_declared": "The columns are those declared, none is new or of another type.",
@@ -92,6 +94,9 @@ def _checks_of(config: ApiConfig, name: str) -> Mapping[str, Check]:
     resource = resource_named(config, name)
     checks: dict[str, Check] = {
         "key_is_unique": lambda table, _: check_key(table),
+        "keys_are_distinct": lambda table, instance: check_merged(
+            table, *_reported_as_merged(instance, asset_key(name))
+        ),
         "columns_are_declared": lambda table, _: check_columns(table),
         "rows_did_not_fall": lambda table, instance: check_row_count(
             table, _reported_counts(instance, asset_key(name))
@@ -113,6 +118,18 @@ def _reported_counts(instance: DagsterInstance, key: AssetKey) -> list[int]:
     events = [record.asset_materialization for record in records]
     counts = [event.metadata.get("dagster/row_count") for event in events if event]
     return [count.value for count in counts if isinstance(count, IntMetadataValue) and count.value]
+
+
+def _reported_as_merged(instance: DagsterInstance, key: AssetKey) -> tuple[int, str]:
+    """The rows that the last materialization reported as merged, and some of their keys."""
+    event = instance.get_latest_materialization_event(key)
+    materialization = event.asset_materialization if event else None
+    found: dict[str, Any] = (
+        {name: value.value for name, value in materialization.metadata.items()}
+        if materialization
+        else {}
+    )
+    return found.get("rows_merged", 0), found.get("keys_merged", "")
 
 
 def _require_table(open_dataset: OpenDataset, name: str) -> None:

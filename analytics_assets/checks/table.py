@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from dagster import MetadataValue, TableColumn, TableRecord, TableSchema
+from dlt.common.data_types.typing import TDataType
 from dlt.destinations.sql_client import SqlClientBase
 
 from analytics_assets.configuration import ApiConfig, ResourceConfig
@@ -18,6 +19,8 @@ from analytics_assets.source.stored import (
     count_rows,
     is_listed,
     latest_listing,
+    moment_column,
+    stored_columns,
     stored_pending,
 )
 
@@ -90,6 +93,11 @@ class Table:
         self._client = client
 
     @cached_property
+    def types(self) -> dict[str, TDataType]:
+        """The columns and dlt's types of them, as the warehouse has them."""
+        return stored_columns(self._open_dataset, self.name)
+
+    @cached_property
     def listed(self) -> str:
         """The condition for rows that the latest listing of the resource contained."""
         return self.listed_in(self.name)
@@ -121,6 +129,12 @@ class Table:
     def sql_column(self, name: str) -> str:
         """A column, as SQL names it."""
         return self._client.escape_column_name(name)
+
+    def sql_time(self, name: str) -> str:
+        """What holds the numbers of a time column, as SQL names it."""
+        return moment_column(self._open_dataset(self.name), self.name, name).sql(
+            dialect=self._open_dataset(self.name).destination_dialect
+        )
 
     def sql_columns(self, names: Sequence[str], alias: str = "") -> str:
         """Columns, as SQL lists them."""

@@ -18,7 +18,7 @@ def check_times(table: Table) -> AssetCheckResult:
     times = table.resource["times"]
     is_wrong = " OR ".join(
         f"{column} IS NULL OR {column} < {EARLIEST} OR {column} > {latest}"
-        for column in map(table.sql_column, times)
+        for column in map(table.sql_time, times)
     )
     shown = list(dict.fromkeys([*table.key, *times]))
     found = table.find(

@@ -393,6 +393,8 @@ ANALYTICS: ApiConfig = {
             },
             # The last lines of a build, of one that failed above all, come after its state.
             "asked_again": {"within_minutes": 60, "after": ["ready", "buildingAt", "createdAt"]},
+            # The API's description does not say that an id is of one line alone (docs/data.md).
+            "ids_may_repeat": True,
             "filled_from": {
                 "id": ["payload.id"],
                 "deploymentId": ["payload.deploymentId", "_deployments_id"],

@@ -11,6 +11,8 @@ from dlt.sources.rest_api.typing import Endpoint
 from analytics_assets.configuration.types import ApiConfig, ResourceConfig
 
 MILLISECONDS_A_DAY = 86_400_000
+PLACES = ("path", "params", "headers", "json", "data")
+"""The parts of an endpoint that a parent's fields may stand in."""
 
 
 class ParentField(NamedTuple):
@@ -37,11 +39,11 @@ def parent_fields(resource: ResourceConfig) -> list[ParentField]:
     """The parent's fields a resource asks with, in the order of their placeholders.
 
     A placeholder reads `{resources.<parent>.<field>}` (dlt, "REST API source: Define resource
-    relationships") and stands in the path or in a query parameter.
+    relationships") and stands in any of `PLACES`.
     """
     endpoint = endpoint_of(resource)
     found: list[ParentField] = []
-    for text in _strings([endpoint.get("path"), endpoint.get("params")]):
+    for text in _strings([endpoint.get(place) for place in PLACES]):
         for _, placeholder, _, _ in string.Formatter().parse(text):
             if placeholder and placeholder.startswith("resources."):
                 _, parent, field = placeholder.split(".", maxsplit=2)
@@ -143,7 +145,7 @@ def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        yield from _strings(list(value.values()))
+        yield from _strings([*value.keys(), *value.values()])
     elif isinstance(value, list):
         for item in value:
             yield from _strings(item)

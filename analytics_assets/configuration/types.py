@@ -95,6 +95,9 @@ class ResourceConfig(EndpointResource, total=False):
         documentation: Address of the endpoint's documentation.
         fields: The declared fields and their JSON types, in the order of the columns.
         filled_from: For a field that a record lacks, the fields to take it from, in order.
+        ids_may_repeat: Whether different rows of one list may bear one `id`: the first keeps it,
+            the others get `#2`, `#3` and so on appended. Of any other resource they are versions
+            of one row, of which the newest is kept.
         withheld: Dotted paths of fields whose value is a secret: it is neither stored nor shown in
             Dagster. A declared one keeps its column, empty.
         store_withheld: Stores them all the same, and still shows none.
@@ -118,6 +121,7 @@ class ResourceConfig(EndpointResource, total=False):
     documentation: str
     fields: Required[dict[str, FieldType]]
     filled_from: dict[str, list[str]]
+    ids_may_repeat: bool
     withheld: list[str]
     store_withheld: bool
     known_columns: list[str]

@@ -216,6 +216,10 @@ def _column_faults(config: ApiConfig, resource: ResourceConfig) -> Iterator[str]
     for field, count in Counter(map(str.casefold, resource["fields"])).items():
         if count > 1:
             yield f"{label}: `fields` names `{field}` {count} times, for a warehouse ignores case"
+    if resource.get("ids_may_repeat") and (
+        resource["fields"].get("id") != "string" or "id" not in key
+    ):
+        yield f"{label}: `ids_may_repeat` needs an `id` of the type `string` in its `primary_key`"
     yield from endpoint_faults(config, resource)
     for path in resource.get("withheld", []):
         if path in key:

@@ -12,6 +12,7 @@ from requests import Request, Response
 
 from analytics_assets.configuration import BareList
 from analytics_assets.source.errors import AnalyticsApiError, request_line
+from analytics_assets.source.numerals import epoch
 from analytics_assets.source.records import Page
 from analytics_assets.source.values import Record
 
@@ -114,7 +115,8 @@ class BareListPaginator(BasePaginator):
 
     def _time_of(self, row: Record) -> int | None:
         values = (row.get(field) for field in self._words["time_fields"])
-        return next((int(value) for value in values if isinstance(value, (int, float))), None)
+        times = (int(value) if isinstance(value, float) else epoch(value) for value in values)
+        return next((time for time in times if time is not None), None)
 
     def _time(self, response: Response, row: Record) -> int:
         time = self._time_of(row)

@@ -6,22 +6,23 @@ write it once more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import chain
 from typing import Any, ClassVar
 
 import dlt
 import orjson
 import pyarrow as pa
-from dlt.common.data_types import coerce_value
 from dlt.common.data_types.typing import TDataType
 from dlt.extract.items import DataItemWithMeta
 from dlt.extract.items_transform import ItemTransform
 
 from analytics_assets.source.errors import WarehouseError
 from analytics_assets.source.records import Page
+from analytics_assets.source.table_columns import TableColumns
 from analytics_assets.source.traffic import Traffic
-from analytics_assets.source.values import DATA_TYPES, set_aside
+from analytics_assets.source.values import DATA_TYPES, KINDS, hold, set_aside
 
 ROWS_PER_BATCH = 5_000
 """Fewer take longer to write, more take more memory and no less time."""
@@ -36,14 +37,6 @@ ARROW_TYPES: dict[TDataType, pa.DataType] = {
     # dlt's type of JSON in a file.
     "json": pa.string(),
 }
-KINDS: dict[TDataType, set[type]] = {
-    "text": {str},
-    "bigint": {int},
-    "double": {float, int},
-    "bool": {bool},
-    "json": {dict, list},
-}
-"""The values that a column of a type takes as they are."""
 
 
 class Collector:
@@ -103,30 +96,39 @@ class AsTables(ItemTransform[Page, Any]):
     # Behind dlt's own step that moves a cursor, and the one that sets it back.
     placement_affinity: ClassVar[float] = 2
 
-    def __init__(self, columns: Mapping[str, TDataType]) -> None:
+    def __init__(self, columns: TableColumns) -> None:
         """Begins with what is known.
 
         Args:
-            columns: The columns that exist or are declared, and dlt's types of them.
+            columns: The columns that exist or are declared.
         """
         super().__init__(lambda page: page)
-        self._types = dict(columns)
+        self._columns = columns
 
     def __call__(self, page: Page, meta: Any = None) -> pa.Table | DataItemWithMeta | None:
         """Turns a page into a table."""
         if not page:
             return None
-        known = set(self._types)
-        table = to_table(page, self._types)
+        types = self._columns.types
+        known = set(types)
+        table = to_table(page, types, self._columns.hold)
         # A table has no type for JSON: dlt has to be told of each column that is new.
-        new = [name for name in self._types.keys() - known if self._types[name] == "json"]
+        new = [name for name in types.keys() - known if types[name] == "json"]
         if not new:
             return table
         hints = dlt.mark.make_hints(columns={name: {"data_type": "json"} for name in new})
         return dlt.mark.with_hints(table, hints)
 
 
-def to_table(rows: Page, types: dict[str, TDataType]) -> pa.Table:
+Hold = Callable[[str, TDataType, Any], Any]
+"""The value as a column of a type holds it; a `ValueError` if it cannot."""
+
+
+def _hold(_: str, data_type: TDataType, value: Any) -> Any:
+    return hold(data_type, value)
+
+
+def to_table(rows: Page, types: dict[str, TDataType], hold: Hold = _hold) -> pa.Table:
     """The rows as an Arrow table, a column for each field.
 
     A value that its column cannot hold stands in a column beside it, as dlt would put it (dlt,
@@ -135,6 +137,7 @@ def to_table(rows: Page, types: dict[str, TDataType]) -> pa.Table:
     Args:
         rows: The rows; those with such values are changed.
         types: dlt's types of the columns. Those of new columns are added: of the first value.
+        hold: What a column holds of a value.
     """
     columns: dict[str, pa.Array] = {}
     pending = dict.fromkeys(chain.from_iterable(rows))
@@ -148,7 +151,7 @@ def to_table(rows: Page, types: dict[str, TDataType]) -> pa.Table:
             data_type = types.get(name) or _type_of_first(values)
             types[name] = data_type
             if not kinds <= KINDS.get(data_type, set()):
-                values, others = _fit(rows, name, data_type)
+                values, others = _fit(rows, name, partial(hold, name, data_type))
                 beside |= others
             columns[name] = _to_array(values, data_type)
         pending = beside
@@ -159,8 +162,8 @@ def _type_of_first(values: Iterable[Any]) -> TDataType:
     return next(DATA_TYPES[type(value)] for value in values if value is not None)
 
 
-def _fit(rows: Page, name: str, data_type: TDataType) -> tuple[list[Any], dict[str, None]]:
-    """Makes the values of a column fit its type, as dlt does; the others are put beside it.
+def _fit(rows: Page, name: str, hold: Callable[[Any], Any]) -> tuple[list[Any], dict[str, None]]:
+    """Makes the values of a column fit its type; the others are put beside it.
 
     Returns:
         The values that fit, and the columns that others were put into.
@@ -171,7 +174,7 @@ def _fit(rows: Page, name: str, data_type: TDataType) -> tuple[list[Any], dict[s
         value = row.get(name)
         if value is not None:
             try:
-                value = coerce_value(data_type, DATA_TYPES[type(value)], value)
+                value = hold(value)
             except (TypeError, ValueError):
                 beside[set_aside(row, name, value)] = None
                 value = None

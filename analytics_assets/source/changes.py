@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 import dlt
 import sqlglot.expressions as sge
@@ -20,15 +19,18 @@ from analytics_assets.configuration.lineage import (
 from analytics_assets.source.columns import ROW_DIGEST, VERSION
 from analytics_assets.source.fan_out import FanOut
 from analytics_assets.source.records import Page
-from analytics_assets.source.stored import OpenDataset, lies_in
+from analytics_assets.source.repeated_ids import Key, merged_keys
+from analytics_assets.source.stored import OpenDataset, lies_in, moment_column
 from analytics_assets.source.values import Record
 from analytics_assets.source.window import Window
 
-Key = tuple[Any, ...]
-
 
 class Changes:
-    """Compares the rows of one load with those stored, by a digest of their content."""
+    """Compares the rows of one load with those stored, by a digest of their content.
+
+    Attributes:
+        merged: Keys of rows that another row of their page replaced, though no newer one.
+    """
 
     def __init__(
         self,
@@ -54,6 +56,7 @@ class Changes:
         self._fan_out = fan_out
         self._window = window
         self._key = key_columns(config, self._resource)
+        self.merged: list[Key] = []
         self._brought: set[Key] = set()
         self._unchanged: dict[Key, int] = {}
 
@@ -69,6 +72,7 @@ class Changes:
 
     def count(self, page: Page) -> Page:
         """A step that counts what is new or changed, and keeps every row."""
+        self.merged += merged_keys(page, self._key)
         for record in page:
             self._is_to_be_loaded(record)
         return page
@@ -79,6 +83,7 @@ class Changes:
         A look-back would otherwise load its rows again at each run, and every child of them would
         be asked for again.
         """
+        self.merged += merged_keys(page, self._key)
         return [record for record in page if self._is_to_be_loaded(record)]
 
     def _is_to_be_loaded(self, record: Record) -> bool:
@@ -105,9 +110,9 @@ class Changes:
         table = dataset.table(self._name)
         incremental = endpoint_of(self._resource).get("incremental")
         if incremental:
-            cursor = incremental["cursor_path"]
-            has_none = sge.column(cursor, quoted=True).is_(sge.null())
-            table = table.where(sge.or_(self._is_asked_for(incremental), has_none))
+            moment = moment_column(dataset, self._name, incremental["cursor_path"])
+            is_asked_for = self._is_asked_for(incremental, moment)
+            table = table.where(sge.or_(is_asked_for, moment.is_(sge.null())))
         elif not is_listed_in_full(self._config, self._name):
             table = table.where(self._is_child_of_those_asked_for())
         return {row[0] for row in table.select(ROW_DIGEST).fetchall()}
@@ -119,15 +124,14 @@ class Changes:
         ids = [sge.convert(row[parent.field]) for row in self._fan_out.parents]
         return sge.column(column, quoted=True).isin(*ids)
 
-    def _is_asked_for(self, incremental: IncrementalConfig) -> sge.Condition:
+    def _is_asked_for(self, incremental: IncrementalConfig, moment: sge.Condition) -> sge.Condition:
         """The condition for stored rows that this load asks for again.
 
         By the cursor it began with: dlt moves it behind this step. A window may have stored newer
         rows than that.
         """
-        cursor = incremental["cursor_path"]
         if self._window:
-            return lies_in(self._window, cursor)
+            return lies_in(self._window, moment)
         cursors = dlt.current.resource_state(self._name)["incremental"]
-        began: int = cursors[cursor]["last_value"] or 0
-        return sge.column(cursor, quoted=True) >= began - int(incremental.get("lag") or 0)
+        began: int = cursors[incremental["cursor_path"]]["last_value"] or 0
+        return moment >= began - int(incremental.get("lag") or 0)

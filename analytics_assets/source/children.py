@@ -15,6 +15,7 @@ from analytics_assets.configuration import ApiConfig, ResourceConfig
 from analytics_assets.configuration.lineage import complete_endpoint, parent_fields
 from analytics_assets.source.ahead import ListAhead, session_of
 from analytics_assets.source.paginators import checked_paginator
+from analytics_assets.source.parent_values import placeholder_values, quoted_path
 from analytics_assets.source.records import Page
 from analytics_assets.source.values import Record
 
@@ -37,11 +38,13 @@ def announce_children(
     paginator = checked_paginator(config, resource, session.announce)
     fields = parent_fields(resource)
 
+    path = quoted_path(str(endpoint["path"]))
+
     def list_of(parent: Record) -> ListAhead:
-        values = {f"resources.{f.resource}.{f.field}": parent[f.field] for f in fields}
+        values = placeholder_values(parent, fields)
         request = Request(
             endpoint.get("method", "GET"),
-            join_url(base_url, expand_placeholders(endpoint["path"], values)),
+            join_url(base_url, expand_placeholders(path, values)),
             headers=expand_placeholders(endpoint.get("headers"), values) or {},
             params=expand_placeholders(endpoint["params"], values),
             json=expand_placeholders(endpoint.get("json"), values, preserve_value_type=True),

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from dlt.sources.helpers.rest_client.client import PageData
 
 from analytics_assets.source.clock import epoch_milliseconds_now
+from analytics_assets.source.errors import AnalyticsApiError
 from analytics_assets.source.pending import Key, Pending
 from analytics_assets.source.records import Page
 from analytics_assets.source.telling import Sparsely, Tell
@@ -24,6 +25,8 @@ FEWEST_PARENTS = 20
 """Fewer could all be gone without anything being wrong with their endpoint."""
 MOST_LISTS = 100
 """Lists of the parent that one run asks for, to see whether it still has those that answer 404."""
+MOST_NAMED = 5
+"""Parents that a sentence names."""
 ROWS_PER_LOAD = 50_000
 """Rows from which on the next load has fewer parents: what is loaded at once is in memory."""
 
@@ -67,6 +70,7 @@ class FanOut:
         asked_again: How many were asked that had been answered before.
         parents_load: The parent's newest load when a window began; "" without a window.
         began_at: When the first parent was asked, in epoch milliseconds.
+        unaskable: Parents whose fields would ask for another address than theirs.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class FanOut:
         self.name = name
         self.batch = Batch([], [], is_last_due=True, is_last=True, was_served=False)
         self.parents: Page = []
+        self.unaskable: Page = []
         self.current: Record | None = None
         self.asked: Page = []
         self.unanswered: list[Unanswered] = []
@@ -221,6 +226,23 @@ class FanOut:
                 return []
 
         return guarded_step
+
+    def check_that_all_could_be_asked(self) -> None:
+        """Looks for parents that were left out, once the others are loaded.
+
+        Raises:
+            AnalyticsApiError: If there are any.
+        """
+        if self.unaskable:
+            named = ", ".join(
+                " and ".join(f"`{field}` {value!r}" for field, value in parent.items())
+                for parent in self.unaskable[:MOST_NAMED]
+            )
+            raise AnalyticsApiError(
+                f"{self.name} cannot be asked for {len(self.unaskable)} of its parents ({named}): "
+                "an empty text or dots alone make another address of theirs. What the others have "
+                "is loaded. Rename them in the API."
+            )
 
     def count(self, page: PageData[Any]) -> PageData[Any]:
         """A step that notes that a parent's rows have come, with the last page of them."""

@@ -326,7 +326,8 @@ def _origin(request: PreparedRequest) -> str:
 
 def _identity(request: Request) -> str:
     params = sorted((request.params or {}).items())
-    return str((str(request.method).upper(), request.url, params, request.headers, request.json))
+    body = (request.json, request.data)
+    return str((str(request.method).upper(), request.url, params, request.headers, body))
 
 
 def _empty_list(request: PreparedRequest) -> Response:

@@ -65,7 +65,7 @@ def ask_for_newest(config: ApiConfig, name: str, client: ClientConfig) -> Newest
         data_selector=endpoint.get("data_selector"),
     )
     key = key_columns(config, resource)
-    to_records = neutralize(resource, key, ColumnNames(resource["fields"], str), {})
+    to_records = neutralize(resource, key, ColumnNames(resource["fields"], str))
     with session:
         records = to_records(list(next(pages, [])))
     if not records:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import dlt
 import sqlglot.expressions as sge
 
 from analytics_assets.configuration import ApiConfig
 from analytics_assets.configuration.lineage import (
     cursor_field,
+    endpoint_of,
     is_listed_in_full,
     parent_fields,
     parent_name,
@@ -18,6 +20,7 @@ from analytics_assets.configuration.lineage import (
 from analytics_assets.source.columns import LOAD_ID, ROW_DIGEST
 from analytics_assets.source.coverage import Coverage
 from analytics_assets.source.errors import WarehouseError
+from analytics_assets.source.parent_values import add_quoted, is_askable
 from analytics_assets.source.pending import Key, Pending, parent_identity
 from analytics_assets.source.records import Page
 from analytics_assets.source.stored import (
@@ -25,7 +28,9 @@ from analytics_assets.source.stored import (
     count_of,
     latest_listing,
     lies_in,
+    moment_column,
     rows_of_latest_listing,
+    types_of,
 )
 from analytics_assets.source.values import Record
 from analytics_assets.source.window import Window
@@ -58,7 +63,8 @@ class ParentTable:
             WarehouseError: If the parent was never loaded.
         """
         resource = resource_named(config, child)
-        asked_with = [parent.field for parent in parent_fields(resource)]
+        self._asked_with = parent_fields(resource)
+        asked_with = [parent.field for parent in self._asked_with]
         self.name = str(parent_name(resource))
         self.identity = parent_identity(config, child)
         self.is_listed = is_listed_in_full(config, self.name)
@@ -83,6 +89,11 @@ class ParentTable:
         self._rows = self._rows.where(
             sge.and_(*(~sge.column(field, quoted=True).is_(sge.null()) for field in asked_with))
         )
+        types = types_of(self._dataset.schema.tables[self.name]["columns"])
+        askable = is_askable(str(endpoint_of(resource)["path"]), self._asked_with, types)
+        self._unaskable = self._rows.where(sge.not_(askable))
+        self._rows = self._rows.where(askable)
+        self._moment = moment_column(self._dataset, self.name, self._cursor)
 
     def latest_listing(self) -> str:
         """The parent's newest load."""
@@ -90,21 +101,27 @@ class ParentTable:
 
     def listed(self) -> Page:
         """The rows that the parent's latest listing contained."""
-        has_parent = parent_name(self._parent) is not None
-        return self._as_page(
-            rows_of_latest_listing(self._open_dataset, self.name, self._rows, has_parent)
-        )
+        return self._listed(self._rows)
+
+    def unaskable(self, window: Window | None) -> Page:
+        """The rows among them, or in a window, whose fields would ask for another address."""
+        if self.is_listed:
+            return self._listed(self._unaskable)
+        rows = self._unaskable
+        if window is not None:
+            rows = rows.where(lies_in(window, self._moment))
+        return self._as_page(rows.fetchall())
 
     def next_new(
         self, place: Sequence[str], windows: Iterable[Coverage], most: int
     ) -> tuple[Page, int]:
         """The next rows after a place that no window has asked for, and how many there are."""
-        beyond = [_is_beyond(window, self._cursor) for window in windows]
+        beyond = [_is_beyond(window, self._moment) for window in windows]
         return self._next(sge.and_(self._is_after(place), *beyond), most)
 
     def next_in(self, window: Window, place: Sequence[str], most: int) -> tuple[Page, int]:
         """The next rows after a place whose cursor lies in a window, and how many there are."""
-        return self._next(sge.and_(self._is_after(place), lies_in(window, self._cursor)), most)
+        return self._next(sge.and_(self._is_after(place), lies_in(window, self._moment)), most)
 
     def with_keys(self, pending: Sequence[Pending]) -> dict[Key, Record]:
         """The rows of some parents that are pending."""
@@ -123,7 +140,7 @@ class ParentTable:
 
     def with_times_in(self, fields: Sequence[str], start: int, end: int) -> Page:
         """The rows with a time after a moment, up to another one, the newest first."""
-        columns = [sge.column(field, quoted=True) for field in fields]
+        columns = [moment_column(self._dataset, self.name, field) for field in fields]
         lies_between = sge.or_(*(sge.and_(each > start, each <= end) for each in columns))
         newest = sge.Ordered(this=sge.Coalesce(this=columns[0], expressions=columns[1:]), desc=True)
         query = self._rows.where(lies_between).sqlglot_expression.order_by(newest)
@@ -136,8 +153,17 @@ class ParentTable:
         )
         return self._as_page(in_order.limit(most).fetchall()), count_of(self._dataset, rows)
 
+    def _listed(self, rows: dlt.Relation) -> Page:
+        has_parent = parent_name(self._parent) is not None
+        return self._as_page(
+            rows_of_latest_listing(self._open_dataset, self.name, rows, has_parent)
+        )
+
     def _as_page(self, found: Iterable[tuple[Any, ...]]) -> Page:
-        return [dict(zip(self._columns, row, strict=True)) for row in found]
+        page = [dict(zip(self._columns, row, strict=True)) for row in found]
+        for row in page:
+            add_quoted(row, self._asked_with)
+        return page
 
     def _digest_in_order(self) -> sge.Condition:
         """The digest of a row, in the order of its bytes, whatever the warehouse's collation is.
@@ -156,9 +182,8 @@ class ParentTable:
         return sge.or_(_load_id > last_load, sge.and_(_load_id.eq(last_load), digest > last_digest))
 
 
-def _is_beyond(coverage: Coverage, cursor: str) -> sge.Condition:
+def _is_beyond(coverage: Coverage, moment: sge.Condition) -> sge.Condition:
     """The condition for rows that a window has not asked for."""
-    moment = sge.column(cursor, quoted=True)
     return sge.or_(
         moment.is_(sge.null()),
         moment < coverage.start,

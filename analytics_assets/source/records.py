@@ -7,44 +7,40 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
-from dlt.common.data_types.typing import TDataType
 from dlt.common.normalizers.json.helpers import get_row_hash
 
 from analytics_assets.configuration import FieldType, ResourceConfig
 from analytics_assets.configuration.lineage import cursor_field
-from analytics_assets.source.clock import epoch_milliseconds
 from analytics_assets.source.columns import ROW_DIGEST, VERSION, ColumnNames
 from analytics_assets.source.errors import AnalyticsApiError
+from analytics_assets.source.numerals import epoch
+from analytics_assets.source.repeated_ids import ID, UPDATED_AT, RepeatedIds
 from analytics_assets.source.values import Record, as_writable, fit_values, set_aside
 
 Page = list[Record]
 
-ID = "id"
-UPDATED_AT = "updatedAt"
 ROWS_A_MILLISECOND = 1_000_000
 LATEST_UPDATE = 2**63 // ROWS_A_MILLISECOND - 1
 """The last epoch in milliseconds (of the year 2262) that leaves room for the order of reading."""
 
 
 def neutralize(
-    resource: ResourceConfig,
-    key: list[str],
-    columns: ColumnNames,
-    stored: Mapping[str, TDataType],
+    resource: ResourceConfig, key: list[str], columns: ColumnNames
 ) -> Callable[[Page], Page]:
     """A step that turns the rows of a page, or of one parent, into neutral records, in place.
 
     - A field that a row lacks is taken from the fields `filled_from` names.
     - A withheld field loses its value, unless it is to be stored.
+    - A time is made a number, also one that is written as text.
     - Values and names that the warehouse cannot hold as they come are fitted to it.
     - A row without an id of any kind gets a digest of its content as `id`. Rows of equal content
       are numbered, so that two equal rows of one page stay two.
+    - Where ids may repeat, rows of one list that bear one id stay as many as they are.
 
     Args:
         resource: The resource whose records they are.
         key: The columns that identify a row.
         columns: Which column each field fills.
-        stored: The columns in the warehouse and dlt's types of them.
 
     Raises:
         AnalyticsApiError: By the step, if a row lacks a field of its key other than `id`.
@@ -57,7 +53,9 @@ def neutralize(
     secrets = [] if resource.get("store_withheld") else resource.get("withheld", [])
     withheld = [path.casefold().split(".") for path in secrets]
     cursor = cursor_field(resource)
-    fit = fit_values(fields, stored)
+    times = {*resource.get("times", []), cursor} - {""}
+    fit = fit_values(fields)
+    repeated = RepeatedIds(key) if resource.get("ids_may_repeat") else None
     order = count()
 
     def to_records(page: Page) -> Page:
@@ -68,8 +66,11 @@ def neutralize(
                     record[field] = _as_type(fields[field], _first_value(record, sources))
             for path in withheld:
                 _withhold(record, path)
-            if cursor:
-                _make_comparable(record, cursor)
+            for field in times:
+                _read_time(record, field)
+            if cursor and record.get(cursor) is not None and type(record[cursor]) is not int:
+                # dlt compares it with others.
+                set_aside(record, cursor, record[cursor])
             fit(record)
             columns.rename(record)
             page[place] = record = _digested(record)
@@ -79,6 +80,8 @@ def neutralize(
                 record[ROW_DIGEST] = get_row_hash(record)
                 twins[digest] += 1
             _check_key(record, key, resource)
+            if repeated:
+                repeated.tell_apart(record)
             record[VERSION] = _version(record, next(order))
         return page
 
@@ -105,29 +108,14 @@ def _check_key(record: Mapping[str, Any], key: list[str], resource: ResourceConf
 
 
 def _version(record: Mapping[str, Any], order: int) -> int:
-    updated = _as_epoch(record.get(UPDATED_AT)) or 0
+    updated = epoch(record.get(UPDATED_AT)) or 0
     return (updated * ROWS_A_MILLISECOND if 0 < updated < LATEST_UPDATE else 0) + order
 
 
-def _make_comparable(record: Record, cursor: str) -> None:
-    """Makes the cursor's value an epoch; what is none is kept beside it."""
-    value = record.get(cursor)
-    if value is None or type(value) is int:
-        return
-    epoch = _as_epoch(value)
-    if epoch is None:
-        set_aside(record, cursor, value)
-    else:
-        record[cursor] = epoch
-
-
-def _as_epoch(value: Any) -> int | None:
-    """An epoch in milliseconds, also one written as a fraction, as text or as ISO text."""
-    if isinstance(value, str):
-        value = int(value) if value.isdecimal() else _epoch_milliseconds(value)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if type(value) is int else None
+def _read_time(record: Record, field: str) -> None:
+    value = record.get(field)
+    if value is not None and (moment := epoch(value)) is not None:
+        record[field] = moment
 
 
 def _first_value(record: Mapping[str, Any], paths: list[list[str]]) -> Any:
@@ -143,15 +131,9 @@ def _first_value(record: Mapping[str, Any], paths: list[list[str]]) -> Any:
 def _as_type(field_type: FieldType, value: Any) -> Any:
     """The value in the target's type: the API gives some times as ISO text, not as epochs."""
     if field_type == "number" and isinstance(value, str):
-        return _epoch_milliseconds(value)
+        moment = epoch(value)
+        return value if moment is None else moment
     return value
-
-
-def _epoch_milliseconds(text: str) -> int | str:
-    try:
-        return epoch_milliseconds(text)
-    except ValueError:
-        return text
 
 
 def _withhold(value: Any, path: list[str]) -> None:

@@ -5,7 +5,7 @@ Knows dlt and the configuration, and nothing of Dagster.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from typing import Any, cast
 
@@ -38,8 +38,10 @@ from analytics_assets.source.fan_out import FanOut
 from analytics_assets.source.pages import LastPage
 from analytics_assets.source.paginators import checked_paginator
 from analytics_assets.source.parent_pages import ParentPaginator
+from analytics_assets.source.parent_values import quoted_path
 from analytics_assets.source.records import neutralize
 from analytics_assets.source.stored import OpenDataset, stored_columns
+from analytics_assets.source.table_columns import TableColumns
 from analytics_assets.source.turns import parent_rows
 from analytics_assets.source.watermark import Watermark
 from analytics_assets.source.window import Window
@@ -110,11 +112,12 @@ def build_source(
         schema=empty_schema(name),
     )
     table = source.resources[name]
-    columns = declared_columns(config, resource)
+    declared, key = declared_columns(config, resource), key_columns(config, resource)
     stored = stored_columns(open_dataset, name)
-    table.apply_hints(columns={**_json_columns(stored), **columns})
-    names = ColumnNames([*columns, *stored], source.schema.naming.normalize_path)
-    to_records = neutralize(resource, key_columns(config, resource), names, stored)
+    columns = TableColumns(name, declared, stored, key)
+    table.apply_hints(columns=columns.hints)
+    names = ColumnNames([*declared, *stored], source.schema.naming.normalize_path)
+    to_records = neutralize(resource, key, names)
     steps: list[Callable[..., Any]] = [fan_out.guarded(to_records) if parent else to_records]
     last_page = LastPage()
     if window is None:
@@ -128,11 +131,10 @@ def build_source(
     # dlt neither uses nor moves its cursor in a window.
     if cursor and window is None:
         steps.append(CursorWithinNow(name, cursor))
-    types = {name: hints["data_type"] for name, hints in columns.items() if hints["data_type"]}
-    steps.append(AsTables(types | stored))
+    steps.append(AsTables(columns))
     for step in steps:
         table.add_step(step)
-    source.resources.add(_table_marks(config, resource))
+    source.resources.add(_table_marks(config, name, columns))
     return source
 
 
@@ -163,6 +165,8 @@ def _endpoint_resource(
     if selector := complete_endpoint(config, resource).get("data_selector"):
         # dlt would compile it anew for each page, which takes longer than to read the page.
         endpoint["data_selector"] = compile_path(selector)
+    if is_child:
+        endpoint["path"] = quoted_path(str(endpoint["path"]))
     incremental = endpoint.get("incremental")
     # The API answers what was created after `since`; the first moment is wanted, too.
     if incremental and window is not None:
@@ -198,15 +202,6 @@ def declared_columns(config: ApiConfig, resource: ResourceConfig) -> dict[str, T
     return columns
 
 
-def _json_columns(stored: Mapping[str, TDataType]) -> dict[str, TColumnSchema]:
-    """The columns of JSON that are stored: in Arrow tables, where they are text, dlt forgets it."""
-    return {
-        name: {"name": name, "data_type": data_type, "nullable": True}
-        for name, data_type in stored.items()
-        if data_type == "json"
-    }
-
-
 def _inherited_types(config: ApiConfig, resource: ResourceConfig) -> dict[str, FieldType]:
     """The columns that hold a parent's fields, of the parent's types: the two are compared."""
     return {
@@ -215,20 +210,19 @@ def _inherited_types(config: ApiConfig, resource: ResourceConfig) -> dict[str, F
     }
 
 
-def _table_marks(config: ApiConfig, resource: ResourceConfig) -> DltResource:
+def _table_marks(config: ApiConfig, name: str, columns: TableColumns) -> DltResource:
     """What a load leaves in the warehouse even where it finds no row at all.
 
     The table with its declared columns, and, of a full listing, that it took place: a child asks
     for the parents of the latest listing, and dlt records no load that changed nothing.
     """
-    name = str(resource["name"])
 
     @dlt.resource(
         name=f"{name}_marks",
         table_name=name,
-        primary_key=key_columns(config, resource),
+        primary_key=key_columns(config, resource_named(config, name)),
         write_disposition="merge",
-        columns=declared_columns(config, resource),
+        columns=columns.hints,
     )
     def marks() -> Iterator[Any]:
         if is_listed_in_full(config, name):

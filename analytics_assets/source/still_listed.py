@@ -86,7 +86,7 @@ class ParentList:
             yield missing, {}
             return
         for parent in missing:
-            if parent[cursor] is not None and self.lists_left > 0:
+            if isinstance(parent[cursor], int) and self.lists_left > 0:
                 self.lists_left -= 1
                 yield [parent], self._params_around(parent[cursor])
 
@@ -119,7 +119,7 @@ class ParentList:
         )
         key = key_columns(self._config, self._resource)
         columns = ColumnNames(self._resource["fields"], str)
-        to_records = neutralize(self._resource, key, columns, {})
+        to_records = neutralize(self._resource, key, columns)
         pages = rest.paginate(
             str(endpoint["path"]),
             method=endpoint.get("method") or "GET",

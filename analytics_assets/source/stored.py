@@ -9,10 +9,12 @@ import dlt
 import sqlglot.expressions as sge
 from dlt.common.data_types.typing import TDataType
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.schema.typing import TTableSchemaColumns
+from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.state_sync import load_pipeline_state_from_destination
 
-from analytics_assets.source.columns import LOAD_ID
+from analytics_assets.source.columns import LOAD_ID, VARIANT
 from analytics_assets.source.pending import Pending, pending_parents
 from analytics_assets.source.values import Record
 from analytics_assets.source.window import Window
@@ -21,10 +23,21 @@ OpenDataset = Callable[[str], dlt.Dataset]
 """Opens the warehouse's dataset with the schema of the resource named."""
 
 
-def lies_in(window: Window, cursor: str) -> sge.Condition:
+def moment_column(dataset: dlt.Dataset, name: str, cursor: str) -> sge.Condition:
+    """The column of a resource that holds its cursor as a number.
+
+    Where the cursor's own was stored with another type before it was declared, it is its variant.
+    """
+    types = types_of(dataset.schema.tables[name]["columns"])
+    variant = f"{cursor}{VARIANT}bigint"
+    if types.get(cursor) in ("bigint", "double"):
+        return sge.column(cursor, quoted=True)
+    return sge.column(variant, quoted=True) if variant in types else sge.null()
+
+
+def lies_in(window: Window, moment: sge.Condition) -> sge.Condition:
     """The condition for rows whose cursor lies in a window."""
-    column = sge.column(cursor, quoted=True)
-    return sge.and_(column >= window.start, column < window.end)
+    return sge.and_(moment >= window.start, moment < window.end)
 
 
 def rows_of_latest_listing(
@@ -160,10 +173,31 @@ def count_no_longer_listed(
 
 def stored_columns(open_dataset: OpenDataset, name: str) -> dict[str, TDataType]:
     """The columns of a resource's table in the warehouse, and their types; none at first."""
-    table = open_dataset(name).schema.tables.get(name)
-    columns = table["columns"] if table else {}
-    return {
-        column: data_type
-        for column, description in columns.items()
-        if (data_type := description.get("data_type"))
-    }
+    dataset = open_dataset(name)
+    table = dataset.schema.tables.get(name)
+    if table is None:
+        return {}
+    types = types_of(table["columns"])
+    in_warehouse = types_of(_columns_in_warehouse(dataset, name))
+    return {name: in_warehouse.get(name, data_type) for name, data_type in types.items()}
+
+
+def _columns_in_warehouse(dataset: dlt.Dataset, name: str) -> TTableSchemaColumns:
+    """The columns as the database itself describes them.
+
+    The schema that dlt keeps may tell of a type that was declared later. Other databases have no
+    type of their own for each of dlt's.
+    """
+    client = dataset.destination_client
+    if dataset.destination_dialect not in ("duckdb", "postgres"):
+        return {}
+    if not isinstance(client, SqlJobClientBase):
+        return {}
+    with client:
+        _, columns = client.get_storage_table(name)
+    return columns
+
+
+def types_of(columns: TTableSchemaColumns) -> dict[str, TDataType]:
+    """The types of columns in the words of dlt, of those that have one."""
+    return {name: word for name, column in columns.items() if (word := column.get("data_type"))}

@@ -75,6 +75,7 @@ def parent_rows(
         stored = open_dataset(child)
         was_served = bool(state.get(ANSWERED)) or has_rows(stored, child)
         choice = Choice(state, table, fan_out, resource.get("asked_again"), was_served)
+        fan_out.unaskable = table.unaskable(window)
         if table.is_listed:
             choice.choose_listed()
         elif window is None:

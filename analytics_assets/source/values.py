@@ -1,7 +1,8 @@
 """Fits values that no column of a warehouse can hold as they come, so that none is lost.
 
-dlt keeps a value of another type than declared in a column of its own, `<field>__v_<type>`. The
-values here would fail the load or lose their meaning before it comes to that.
+What a column cannot hold exactly stands in a column of its own beside it, `<column>__v_<type>`, as
+dlt has it (dlt, "Schema evolution": variant columns). dlt itself would take 7 for true, round large
+numbers and read texts as numbers.
 """
 
 from __future__ import annotations
@@ -9,14 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import orjson
+from dlt.common.data_types import coerce_value
 from dlt.common.data_types.typing import TDataType
 
 from analytics_assets.configuration import FieldType
+from analytics_assets.source.numerals import (
+    LARGEST_BIGINT,
+    SMALLEST_BIGINT,
+    real_number,
+    whole_number,
+)
 
 Record = dict[str, Any]
 
-KINDS: dict[str, type] = {"bool": bool, "bigint": int, "double": float}
-DECLARED_KINDS: dict[str, type] = {"boolean": bool, "number": int, "float": float}
 DATA_TYPES: dict[type, TDataType] = {
     str: "text",
     bool: "bool",
@@ -25,58 +32,94 @@ DATA_TYPES: dict[type, TDataType] = {
     dict: "json",
     list: "json",
 }
-NUMBERS = {bool, int, float}
+KINDS: dict[TDataType, set[type]] = {
+    "text": {str},
+    "bigint": {int},
+    "double": {float},
+    "bool": {bool},
+    "json": {dict, list},
+}
+"""The values that a column of a type takes as they are."""
 LARGEST_EXACT = 2**53
 """The largest whole number up to which a double holds each one."""
-SMALLEST_BIGINT, LARGEST_BIGINT = -(2**63), 2**63 - 1
 
 
-def fit_values(
-    fields: Mapping[str, FieldType], stored: Mapping[str, TDataType]
-) -> Callable[[Record], None]:
-    """A function that makes the values of a record fit their columns, in place.
+def fit_values(fields: Mapping[str, FieldType]) -> Callable[[Record], None]:
+    """A function that makes the values of a record fit their declared types, in place.
 
     - A single value of an array field becomes an array of one: the API's description lets `target`
       of an environment variable be either.
-    - A number in a boolean column is kept beside it: dlt would take it for true or false.
-    - A whole number is kept beside a column of fractions that would round it.
+    - A number or a boolean that is written as text becomes one, where it is declared.
     - A whole number beyond 64 bits becomes text, which keeps all its digits.
-
-    Args:
-        fields: The declared fields and their JSON types.
-        stored: The columns in the warehouse and dlt's types of them.
     """
     arrays = [field for field, word in fields.items() if word == "array"]
-    # What a column holds: the declared type, the stored one, or that of the value seen first.
-    kinds: dict[str, type] = {
-        column: KINDS[word] for column, word in stored.items() if word in KINDS
-    }
-    kinds |= {field: DECLARED_KINDS.get(word, object) for field, word in fields.items()}
-
-    def must_stand_beside(field: str, value: Any) -> bool:
-        kind = type(value)
-        column = kinds.setdefault(field, kind)
-        if kind is int and abs(value) > LARGEST_EXACT:
-            return is_beyond_bigint(value) or column in (bool, float)
-        return column is bool and kind is not bool
+    readers = {field: READERS[word] for field, word in fields.items() if word in READERS}
 
     def fit(record: Record) -> None:
         for field in arrays:
             if isinstance(record.get(field), (str, int, float)):
                 record[field] = [record[field]]
-        beside = [
-            field
-            for field, value in record.items()
-            if type(value) in NUMBERS and must_stand_beside(field, value)
+        for field, read in readers.items():
+            if isinstance(text := record.get(field), str):
+                value = read(text)
+                record[field] = text if value is None else value
+        beyond = [
+            f for f, value in record.items() if type(value) is int and is_beyond_bigint(value)
         ]
-        for field in beside:
-            value = record[field]
+        for field in beyond:
             if fields.get(field) == "string":
-                record[field] = str(value)
+                record[field] = str(record[field])
             else:
-                set_aside(record, field, str(value) if is_beyond_bigint(value) else value)
+                set_aside(record, field, str(record[field]))
 
     return fit
+
+
+def _boolean(text: str) -> bool | None:
+    return {"true": True, "false": False}.get(text.strip().casefold())
+
+
+READERS: dict[FieldType, Callable[[str], Any]] = {
+    "number": whole_number,
+    "float": real_number,
+    "boolean": _boolean,
+}
+"""What a field of a type reads of a text; None of a text that is no such value."""
+
+
+def hold(data_type: TDataType, value: Any) -> Any:
+    """The value as a column of a type holds it, exactly: in text, or as what a text spells.
+
+    Raises:
+        ValueError: If the column cannot hold it.
+    """
+    kind = type(value)
+    if data_type == "text":
+        return orjson.dumps(value).decode() if kind in KINDS["json"] else str(value)
+    if kind is str and data_type in ("bigint", "double"):
+        number = whole_number(value) if data_type == "bigint" else real_number(value)
+        if str(number) == value:
+            return number
+    return hold_strictly(data_type, value)
+
+
+def hold_strictly(data_type: TDataType, value: Any) -> Any:
+    """The value as a column of a type holds it, exactly: text stands for nothing but text.
+
+    Raises:
+        ValueError: If the column cannot hold it.
+    """
+    kind = type(value)
+    if data_type not in KINDS:
+        return coerce_value(data_type, DATA_TYPES[kind], value)
+    if kind in KINDS[data_type]:
+        return value
+    if kind in (int, float) and abs(value) <= LARGEST_EXACT and value == int(value):
+        if data_type == "bigint":
+            return int(value)
+        if data_type == "double":
+            return float(value)
+    raise ValueError(value)
 
 
 def is_beyond_bigint(value: Any) -> bool:

@@ -1,0 +1,89 @@
+"""The columns of a table as the warehouse has them, whatever is declared of them by now.
+
+The type of a stored column never changes: a value of the type that is declared instead goes to its
+variant column. dlt would take the declared type for the stored one, and leave it to the warehouse
+to make a boolean of a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from dlt.common.data_types.typing import TDataType
+from dlt.common.schema.typing import TColumnSchema
+
+from analytics_assets.source.errors import WarehouseError
+from analytics_assets.source.values import hold, hold_strictly
+
+
+class TableColumns:
+    """The columns that exist or are declared.
+
+    Attributes:
+        types: dlt's types of them.
+        hints: What dlt is to be told of them.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        declared: Mapping[str, TColumnSchema],
+        stored: Mapping[str, TDataType],
+        key: Iterable[str],
+    ) -> None:
+        """Begins with what is known before a load.
+
+        Args:
+            table: The table.
+            declared: The declared columns, as dlt describes them.
+            stored: The columns in the warehouse, and dlt's types of them.
+            key: The columns that identify a row.
+        """
+        self._table = table
+        self._key = set(key)
+        self._stored_otherwise = stored_otherwise(declared, stored)
+        self.types: dict[str, TDataType] = {**_types_of(declared), **stored}
+        self.hints: dict[str, TColumnSchema] = {
+            # In Arrow tables JSON is text: dlt would forget what it is.
+            name: {"name": name, "data_type": data_type, "nullable": True}
+            for name, data_type in stored.items()
+            if data_type == "json"
+        }
+        for name, hint in declared.items():
+            self.hints[name] = cast(TColumnSchema, {**hint, "data_type": self.types[name]})
+
+    def hold(self, column: str, data_type: TDataType, value: Any) -> Any:
+        """The value as a column holds it, exactly.
+
+        Raises:
+            ValueError: If the column cannot hold it.
+            WarehouseError: If that column is of the key, from which no value may be missing.
+        """
+        if column in self._key:
+            return self._hold_in_key(column, data_type, value)
+        # A text is not to stand for what is declared now.
+        is_stored_otherwise = column in self._stored_otherwise
+        return (hold_strictly if is_stored_otherwise else hold)(data_type, value)
+
+    def _hold_in_key(self, column: str, data_type: TDataType, value: Any) -> Any:
+        try:
+            return hold(data_type, value)
+        except ValueError:
+            raise WarehouseError(
+                f"The column `{column}` of {self._table} is stored as {data_type} and cannot hold "
+                f"{value!r}, and it is of the key: name another column in `primary_key`, or load "
+                "into a new warehouse."
+            ) from None
+
+
+def stored_otherwise(
+    declared: Mapping[str, TColumnSchema], stored: Mapping[str, TDataType]
+) -> dict[str, TDataType]:
+    """The columns that are stored with another type than declared, and the stored types."""
+    types = _types_of(declared)
+    return {name: stored[name] for name in types if name in stored and stored[name] != types[name]}
+
+
+def _types_of(columns: Mapping[str, TColumnSchema]) -> dict[str, TDataType]:
+    return {name: word for name, hint in columns.items() if (word := hint.get("data_type"))}
