@@ -11,7 +11,7 @@ import pytest
 from dagster import AssetCheckSeverity
 
 from analytics_assets.checks import answers
-from analytics_assets.configuration import ANALYTICS
+from analytics_assets.configuration import ANALYTICS, ResourceConfig
 from analytics_assets.configuration.lineage import resource_named
 from analytics_assets_tests.families import (
     EVENTS,
@@ -28,6 +28,16 @@ from analytics_assets_tests.support import Project, metadata, sentence
 
 HOUR = 3_600_000
 
+KEYS: ResourceConfig = {
+    **resource_named(ANALYTICS, "teams_member"),
+    "name": "keys",
+    "primary_key": ["_teams_member_id", "id"],
+    "endpoint": {"path": "/v1/members/{resources.teams_member.id}/keys", "data_selector": "keys"},
+    "fields": {"id": "string"},
+    "filled_from": {},
+    "times": [],
+    "column_descriptions": {},
+}
 FAMILIES = [("teams", "teams_member", MEMBERS), ("deployments", "deployment_events", EVENTS)]
 FAULTS = {
     "forbidden": refused(403),
@@ -218,3 +228,28 @@ def test_a_list_that_cannot_be_had_makes_nobody_gone(tmp_path: Path) -> None:
         down.clear()
         report = metadata(project.load("deployment_events"), "deployment_events")
         assert (report["parents_gone"], report.get("parents_pending")) == (1, None)
+
+
+def test_grandchildren_below_a_bad_parent_are_asked_for_all_the_same(tmp_path: Path) -> None:
+    config = deepcopy(ANALYTICS)
+    config["resources"].append(KEYS)
+    server = Server({"a": ["a1", "a2"], "b": ["b1", "b2"]})
+    asked_keys: list[str] = []
+
+    def answer(asked: Asked) -> Answer:
+        if not asked.path.endswith("/keys"):
+            return server.answer(asked)
+        asked_keys.append(asked.path.split("/")[3])
+        return listing("keys", [{"id": "key"}])
+
+    with scripted_api(answer) as api:
+        project = Project(tmp_path, api.url, config)
+        project.load_all("teams", "teams_member", "keys")
+        server.wrong = {"b": refused(403)}
+        server.parents["a"] = ["a1"]
+        assert not project.load("teams_member").success
+        asked_keys.clear()
+        project.load_all("keys")
+        assert sorted(asked_keys) == ["a1", "b1", "b2"]
+        found = project.check("keys", "parents_exist")["parents_exist"]
+        assert found.metadata["rows_of_deleted_parents"].value == 1

@@ -115,7 +115,9 @@ def how_it_is_loaded(config: ApiConfig, resource: ResourceConfig) -> str:
     if parent and is_listed_in_full(config, parent):
         return f"one list for each row of the latest {parent}"
     if parent:
-        return f"one list for each new or changed row of {parent}"
+        again = resource.get("asked_again")
+        minutes = f", or that ended within {again['within_minutes']} minutes" if again else ""
+        return f"one list for each new or changed row of {parent}{minutes}"
     incremental = endpoint_of(resource).get("incremental")
     if not incremental:
         return "the full list"
