@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
+from analytics_assets.output import lenient
+
 HOME = Path("data/demo")
 TOKEN = "demo-token"  # noqa: S105 - the demo API's own, which opens nothing else
 DAGSTER_YAML = """\
@@ -30,11 +32,12 @@ def main() -> int:
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["DESTINATION__DUCKDB__CREDENTIALS"] = str(home / "warehouse.duckdb")
     os.environ["ACCESS_TOKEN"] = TOKEN
-    print("Loading the nine resources of a demo API ...\n", flush=True)
-    with demo_api(home) as url:
-        os.environ["ANALYTICS_BASE_URL"] = url
-        exit_code = materialize_all(home)
-    print(f"\nThe rows are in {HOME}/warehouse.duckdb, the log is {HOME}/run.log.")
+    with lenient(sys.stdout) as stdout:
+        print("Loading the nine resources of a demo API ...\n", file=stdout, flush=True)
+        with demo_api(home) as url:
+            os.environ["ANALYTICS_BASE_URL"] = url
+            exit_code = materialize_all(home)
+        print(f"\nThe rows are in {HOME}/warehouse.duckdb, the log is {HOME}/run.log.", file=stdout)
     return exit_code
 
 

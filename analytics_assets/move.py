@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -28,6 +29,7 @@ from dotenv import load_dotenv
 from analytics_assets.assets.failures import failing_in_one_sentence
 from analytics_assets.configuration import ApiConfig
 from analytics_assets.configuration.lineage import is_listed_in_full
+from analytics_assets.output import lenient
 from analytics_assets.resources import Warehouse
 from analytics_assets.resources.warehouse import DESTINATION
 from analytics_assets.source.columns import LOAD_ID
@@ -65,7 +67,8 @@ def main() -> None:
     logging.basicConfig(format="%(message)s")
     LOG.setLevel(logging.INFO)
     try:
-        _move_all(options.configuration, file, Warehouse())
+        with lenient(sys.stdout) as stdout, redirect_stdout(stdout):
+            _move_all(options.configuration, file, Warehouse())
     except AnalyticsError as error:
         sys.exit(str(error))
     except Failure as failure:

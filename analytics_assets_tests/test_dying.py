@@ -230,5 +230,5 @@ def test_a_file_that_a_dying_run_left_half_made_is_made_anew(
 def test_a_file_that_is_no_warehouse_is_left_alone(project: Project) -> None:
     project.file.write_text("somebody's")
     make_old(project.file)
-    assert "not a valid DuckDB database file" in failures(project.load("user"))["user"]
+    assert "is no DuckDB file, and was left as it is" in failures(project.load("user"))["user"]
     assert project.file.read_text() == "somebody's"

@@ -3,7 +3,7 @@
 from dagster import Config
 from pydantic import Field
 
-from analytics_assets.source.clock import epoch_milliseconds
+from analytics_assets.source.clock import epoch_milliseconds, epoch_milliseconds_now
 from analytics_assets.source.errors import SettingError
 from analytics_assets.source.window import Window
 
@@ -22,7 +22,8 @@ class WindowConfig(Config):
         """The window, if one is given.
 
         Raises:
-            SettingError: If one end is missing or is no date, or the start is not before the end.
+            SettingError: If one end is missing or is no date, the start is not before the end,
+                or is in the future.
         """
         if self.start is None and self.end is None:
             return None
@@ -32,6 +33,11 @@ class WindowConfig(Config):
         if window.start >= window.end:
             raise SettingError(
                 f"A window begins before it ends: {self.start} is not before {self.end}."
+            )
+        if window.start > epoch_milliseconds_now():
+            raise SettingError(
+                f"The window begins at {self.start}, which is in the future (UTC): there is "
+                "nothing to load again."
             )
         return window
 

@@ -17,6 +17,7 @@ from dagster._core.execution.step_dependency_config import StepDependencyConfig
 from rich.console import Console
 
 from analytics_assets.execution.summary import summarize
+from analytics_assets.output import lenient
 
 WIDEST_LINE = 160
 """Characters of a line where the console has no width of its own: in a file or a pipe."""
@@ -56,6 +57,18 @@ class _Summarizing(Executor):
         try:
             yield from self._executor.execute(plan_context, execution_plan)
         finally:
-            console = Console(width=None if sys.stdout.isatty() else WIDEST_LINE, highlight=False)
-            for part in summarize(plan_context.instance, plan_context.dagster_run):
-                console.print(part)
+            _show_summary(plan_context)
+
+
+def _show_summary(plan_context: PlanOrchestrationContext) -> None:
+    """Prints what a run has done, which is over: whether that can be shown decides nothing."""
+    try:
+        parts = list(summarize(plan_context.instance, plan_context.dagster_run))
+    except Exception:
+        plan_context.log.warning("What the run has done cannot be told here.", exc_info=True)
+        return
+    with lenient(sys.stdout) as stream:
+        width = None if stream.isatty() else WIDEST_LINE
+        console = Console(file=stream, width=width, highlight=False)
+        for part in parts:
+            console.print(part)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import dlt
 from dagster import ConfigurableResource, EnvVar
 from dlt.sources.rest_api.typing import ClientConfig
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from analytics_assets.configuration import PLACEHOLDER_URL
 from analytics_assets.source.errors import SettingError
@@ -21,6 +21,8 @@ ACCESS_TOKEN = "ACCESS_TOKEN"  # noqa: S105 - the setting's name
 TEAM_ID = "ANALYTICS_TEAM_ID"
 START_DATE = "ANALYTICS_START_DATE"
 ALLOW_PLAIN_HTTP = "ANALYTICS_ALLOW_PLAIN_HTTP"
+QUOTES = tuple("\"'`<>\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}")
+"""What comes along with a text that is copied."""
 
 
 class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provides itself
@@ -28,6 +30,9 @@ class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provid
 
     Reading settings late keeps definitions loadable without any of them.
     """
+
+    # An address that is refused may hold a password or a key.
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     base_url: str | None = Field(
         default=None, description=f"Address of the API. Setting: {BASE_URL}."
@@ -141,11 +146,25 @@ def _checked_url(value: str) -> str:
             f"{BASE_URL} is still the placeholder {PLACEHOLDER_URL}: set it to the address of the "
             "API to load."
         )
-    parts = urlsplit(value)
+    if value[:1] in QUOTES or value[-1:] in QUOTES or any(map(str.isspace, value)):
+        raise SettingError(f"{BASE_URL} has spaces or quotes: write the address alone.")
+    try:
+        parts = urlsplit(value)
+        has_port = parts.port != 0
+    except ValueError:
+        has_port = False
+    if not has_port:
+        raise SettingError(f"{BASE_URL} is no address: its host or its port cannot be read.")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SettingError(f"{BASE_URL} is no address: it must begin with https:// and a host.")
     if parts.username or parts.password:
         raise SettingError(f"{BASE_URL} holds a user or a password: leave them out of the address.")
+    # Not repeated: a key may be in it.
+    if "?" in value or "#" in value:
+        raise SettingError(
+            f"{BASE_URL} holds a query or a fragment, what is behind `?` or `#`: leave it out of "
+            "the address."
+        )
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         _check_plain_http_is_allowed()
     return value
@@ -168,8 +187,14 @@ def _check_plain_http_is_allowed() -> None:
 
 def _checked_date(value: str) -> date:
     try:
-        return date.fromisoformat(value)
+        day = date.fromisoformat(value)
     except ValueError:
         raise SettingError(
             f"{START_DATE} is no ISO date: write it like 2025-01-31, not {value!r}."
         ) from None
+    if day > datetime.now(timezone.utc).date():
+        raise SettingError(
+            f"{START_DATE} is {day}, which is in the future (UTC), so that nothing would be "
+            "loaded: set it to the first day to load."
+        )
+    return day

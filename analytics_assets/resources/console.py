@@ -1,16 +1,17 @@
 """The console that a run was started on, as a Dagster resource: the progress of its steps."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import TextIOWrapper
 from multiprocessing import parent_process
+from typing import TextIO
 
 from dagster import ConfigurableResource, InitResourceContext
 from pydantic import PrivateAttr
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from analytics_assets.output import lenient
 
 
 class Console(ConfigurableResource):  # type: ignore[type-arg]  # it provides itself
@@ -20,17 +21,15 @@ class Console(ConfigurableResource):  # type: ignore[type-arg]  # it provides it
     """
 
     # Dagster leads stderr into a file while steps run, so that the terminal is kept from before.
-    _terminal: TextIOWrapper | None = PrivateAttr(default=None)
+    _terminal: TextIO | None = PrivateAttr(default=None)
 
-    def setup_for_execution(self, context: InitResourceContext) -> None:
+    @contextmanager
+    def yield_for_execution(self, context: InitResourceContext) -> Iterator["Console"]:
         """Keeps the terminal, if there is one that no other step writes to."""
-        if sys.stderr.isatty() and parent_process() is None:
-            self._terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w")
-
-    def teardown_after_execution(self, context: InitResourceContext) -> None:
-        """Lets go of the terminal."""
-        if self._terminal:
-            self._terminal.close()
+        with lenient(sys.stderr) as stream:
+            if stream.isatty() and parent_process() is None:
+                self._terminal = stream
+            yield self
 
     @contextmanager
     def progress(self, name: str) -> Iterator[Callable[[int, int], None]]:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 HEADERS = 3 * 4096
 """Bytes of a DuckDB file that holds nothing."""
+ITERATION = slice(4096 + 8, 4096 + 16)
+"""Where a DuckDB file counts its checkpoints, of which a new one has none."""
 SECONDS_TO_MAKE_A_FILE = 5.0
 """How long a process may take from making a new file to locking it."""
 
@@ -54,9 +56,16 @@ def delete_if_half_made(file: Path) -> None:
         return
     with suppress(BlockingIOError), file.open("r+b") as opened:
         fcntl.lockf(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        begin = opened.read(12)
-        if _lacks_headers(file) and (not begin or begin.endswith(b"DUCK")):
+        content = opened.read(HEADERS)
+        is_duckdb = not content or content[:12].endswith(b"DUCK")
+        if is_duckdb and len(content) < HEADERS and not _has_held_rows(file, content):
             file.unlink()
+
+
+def _has_held_rows(file: Path, content: bytes) -> bool:
+    """Whether a file is what is left of a larger one."""
+    log = file.with_name(f"{file.name}.wal")
+    return any(content[ITERATION]) or (log.is_file() and log.stat().st_size > 0)
 
 
 def _age(file: Path) -> float:

@@ -24,11 +24,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_de
 
 from analytics_assets.resources import postgres_lock
 from analytics_assets.resources.dlt_settings import set_dlt_defaults
-from analytics_assets.resources.duckdb_file import (
-    delete_if_half_made,
-    holder,
-    is_held_elsewhere,
-)
+from analytics_assets.resources.duckdb_damage import refuse_strange_files, telling_damage
+from analytics_assets.resources.duckdb_file import delete_if_half_made, holder, is_held_elsewhere
 from analytics_assets.resources.one_load import Queue, Turn
 from analytics_assets.source.clock import await_the_newest_load
 from analytics_assets.source.errors import SettingError, WarehouseError, first_line
@@ -108,9 +105,10 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
             destination = self._destination(staging_layout)
             dataset = dlt.dataset(destination, DATASET, empty_schema(DATASET))
             client = dataset.sql_client
-            waiting(_open, client)
+            with telling_damage(client):
+                waiting(_open, client)
             _keep_settings(destination, dataset.destination_client)
-        except SettingError:
+        except (SettingError, WarehouseError):
             raise
         except Exception as error:
             # Not every destination wraps its driver's errors in dlt's own.
@@ -125,8 +123,9 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
             ) from error
         try:
             self._opened = destination
-            await_the_newest_load(client, log.info)
-            yield client
+            with telling_damage(client):
+                await_the_newest_load(client, log.info)
+                yield client
         finally:
             self._opened = None
             client.close_connection()
@@ -276,7 +275,9 @@ def _keep_settings(destination: Destination[Any, Any], client: JobClientBase) ->
 
 def _open(client: SqlClientBase[Any]) -> None:
     if isinstance(client, DuckDbSqlClient):
-        delete_if_half_made(Path(client.credentials.database))
+        file = Path(client.credentials.database)
+        delete_if_half_made(file)
+        refuse_strange_files(file)
     client.open_connection()
 
 

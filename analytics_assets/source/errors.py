@@ -38,6 +38,8 @@ def what_happened(error: exceptions.RequestException) -> str:
         return "was not answered in time"
     if isinstance(error, exceptions.InvalidJSONError):
         return "answered no JSON"
+    if isinstance(error, exceptions.ProxyError):
+        return f"could not be sent: {error}"
     cause = deepest_os_error(error)
     said = (cause and cause.strerror) or type(error).__name__
     if isinstance(cause, ConnectionRefusedError | gaierror):

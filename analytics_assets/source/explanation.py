@@ -8,12 +8,14 @@ import tempfile
 from collections.abc import Sequence
 from ssl import SSLCertVerificationError
 from typing import NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
 from dlt.common.destination.exceptions import DestinationException
 from dlt.load.exceptions import LoadClientJobException
 from requests import Response, codes
-from requests.exceptions import HTTPError, JSONDecodeError, RequestException
+from requests.exceptions import HTTPError, ProxyError, RequestException
 
+from analytics_assets.source.api_words import words_of
 from analytics_assets.source.errors import (
     AnalyticsError,
     first_line,
@@ -21,13 +23,15 @@ from analytics_assets.source.errors import (
     what_happened,
 )
 from analytics_assets.source.http import RETRIED_ERRORS, RetryPolicy
+from analytics_assets.source.proxy import proxy_for
 from analytics_assets.source.unanswered import Unanswered
 
 # As the operating system words it, and all libraries repeat it.
 DISK_IS_FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
 
-LONGEST_QUOTE = 200
-"""Characters of the API's own words that a sentence repeats."""
+REFUSALS = (400, 402, 406, 409, 411, 412, 413, 414, 415, 417, 422, 428, 431)
+"""Statuses that are about what was asked, not about where (RFC 9110, 15.5)."""
+TEAM = "ANALYTICS_TEAM_ID"
 
 
 MOST_PARENTS_NAMED = 3
@@ -54,7 +58,7 @@ def explain(error: BaseException, name: str, retry: RetryPolicy) -> Explanation 
         name: The resource that was loaded.
         retry: The policy its requests were sent with.
     """
-    causes = _causes(error)
+    causes = causes_of(error)
     for cause in causes:
         if any(words in str(cause) for words in DISK_IS_FULL):
             return Explanation(_explain_full_disk(cause, name), cause)
@@ -93,7 +97,7 @@ def _explain_refusal(error: BaseException, name: str) -> str:
     return f"The warehouse did not take the rows of {name}: {first_line(error)}"
 
 
-def _causes(error: BaseException | None) -> list[BaseException]:
+def causes_of(error: BaseException | None) -> list[BaseException]:
     """The errors below an error, the deepest first: a library's own words say least."""
     chain: list[BaseException] = []
     while error is not None and error not in chain:
@@ -121,20 +125,26 @@ def _explain_full_disk(error: BaseException, name: str) -> str:
 def _explain_status(error: HTTPError, name: str, retry: RetryPolicy) -> str:
     status = error.response.status_code
     answer = f"{_request(error)} answered {status}"
+    said = words_of(error.response)
+    words = f" ({said})" if said else ""
     if status in (401, 403):
-        return (
-            f"{answer}: the token in ACCESS_TOKEN was rejected for this endpoint"
-            f"{_words_of_the_api(error.response)}. Check that it is the right one and has not "
-            f"expired, give it that access, or leave {name} out of the selection."
-        )
+        return f"{answer}: {_explain_rejection(error.response, words, name)}"
     if status in retry.statuses:
         return (
-            f"{answer}{_in_each(retry)}. What is in the warehouse stays; "
+            f"{answer}{_in_each(retry)}{_through_proxy(error)}. What is in the warehouse stays; "
             "materialize it again when the API is well."
         )
+    if status == 407 and (proxy := _proxy(error)):
+        return f"{answer}: {proxy} wants a user and a password: correct that setting."
+    team = f", and the team in {TEAM}" if _names_team(error.response) else ""
+    if status in REFUSALS:
+        return (
+            f"{answer}{words}: the API refuses the request as it was asked. Check the parameters "
+            f"of {name} in the configuration{team}, or leave {name} out of the selection."
+        )
     return (
-        f"{answer}{_words_of_the_api(error.response)}: the API at ANALYTICS_BASE_URL does not "
-        f"serve this request. Check the address, or leave {name} out of the selection."
+        f"{answer}{words}: the API at ANALYTICS_BASE_URL does not serve this request. Check the "
+        f"address{team}, or leave {name} out of the selection."
     )
 
 
@@ -171,10 +181,39 @@ def _explain_parent(parent: str, unanswered: Unanswered) -> str:
         return f"{parent}: {first_line(error).rstrip('.')}"
     said = f"{unanswered.request} {unanswered.why}"
     if isinstance(error, HTTPError):
-        said += _words_of_the_api(error.response)
+        said += words_of(error.response)
     if unanswered.status == codes.forbidden:
         return f"the token may not read {parent}: {said}"
     return f"{parent}: {said}"
+
+
+def _explain_rejection(response: Response, words: str, name: str) -> str:
+    # A token that is not known is rejected for every team.
+    if response.status_code == 403 and _names_team(response):
+        return (
+            f"the token in ACCESS_TOKEN was rejected for this endpoint, or for the team in {TEAM}"
+            f"{words}. Check both: the token must be the right one, not expired, and one that may "
+            f"read that team, whose id must be right. Or leave {name} out of the selection."
+        )
+    return (
+        f"the token in ACCESS_TOKEN was rejected for this endpoint{words}. Check that it is the "
+        f"right one and has not expired, give it that access, or leave {name} out of the selection."
+    )
+
+
+def _names_team(response: Response) -> bool:
+    """Whether a request was made on behalf of a team."""
+    return "teamId" in dict(parse_qsl(urlsplit(str(response.request.url)).query))
+
+
+def _proxy(error: RequestException) -> str:
+    request = error.request if error.response is None else error.response.request
+    return proxy_for(str(request.url)) if request else ""
+
+
+def _through_proxy(error: RequestException) -> str:
+    proxy = _proxy(error)
+    return f", through {proxy}" if proxy else ""
 
 
 def _in_each(retry: RetryPolicy) -> str:
@@ -189,24 +228,14 @@ def _explain_certificate(error: SSLCertVerificationError) -> str:
     )
 
 
-def _words_of_the_api(response: Response) -> str:
-    """What the API itself says of an error, in the form of its description: `error.message`."""
-    try:
-        message = response.json()["error"]["message"]
-    except (JSONDecodeError, KeyError, TypeError):
-        return ""
-    token = response.request.headers.get("Authorization", "").rpartition(" ")[2]
-    if token and token in str(message):
-        return ""
-    return f" ({str(message)[:LONGEST_QUOTE]})"
-
-
 def _explain_no_answer(error: RequestException, retry: RetryPolicy) -> str:
     if not isinstance(error, RETRIED_ERRORS):
         return f"{_request(error)} was not answered: {first_line(error)} Check ANALYTICS_BASE_URL."
+    happened = f"{_request(error)} {what_happened(error)}{_in_each(retry)}"
+    if isinstance(error, ProxyError):
+        return f"{happened}. Correct or unset that setting, or name the API's host in NO_PROXY."
     return (
-        f"{_request(error)} {what_happened(error)}{_in_each(retry)}. "
-        "Check ANALYTICS_BASE_URL and the API, then try again."
+        f"{happened}{_through_proxy(error)}. Check ANALYTICS_BASE_URL and the API, then try again."
     )
 
 

@@ -23,7 +23,7 @@ from tenacity import (
     wait_exponential,
 )
 
-from analytics_assets.source.curl import CurlAdapter, CurlResponse, Follow
+from analytics_assets.source.curl import CurlAdapter
 from analytics_assets.source.errors import (
     AnalyticsApiError,
     SettingError,
@@ -32,6 +32,7 @@ from analytics_assets.source.errors import (
 )
 from analytics_assets.source.rate_limit import RateLimit
 from analytics_assets.source.traffic import Traffic
+from analytics_assets.source.transfer import CurlResponse, Follow
 
 RETRIED_ERRORS = (
     exceptions.ConnectionError,

@@ -1,24 +1,24 @@
 """The API's rate limit, as its answers tell it, kept by all requests of a load together.
 
 No kept library reads it off the answers: limiters bound a rate that is known beforehand, and this
-one differs by endpoint and is told in `Retry-After` and `X-RateLimit-*` headers alone.
+one differs by endpoint, and nothing but the answers tells it.
 """
 
 from __future__ import annotations
 
 import time
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterable
 
 from requests import Response
 
 from analytics_assets.source.errors import AnalyticsApiError, request_line
+from analytics_assets.source.resets import Quota, quotas, seconds_to_wait
 from analytics_assets.source.telling import Tell
 
 SHORTEST_WAIT_TOLD = 5.0
 """Seconds from which on a wait is worth a line in the log."""
-LARGEST_SKEW = 2.0
-"""Seconds that the API's clock may differ from ours before its own is gone by: a `Date` header has
-no fraction."""
+LARGE_UNITS = (("days", 86_400), ("hours", 3600))
+"""Units in which a person reads a wait of two of them or more, and their seconds."""
 
 
 class RateLimit:
@@ -74,8 +74,9 @@ class RateLimit:
         Raises:
             AnalyticsApiError: If the request was rejected, for longer than a load waits.
         """
-        self._learn_what_remains(response)
-        seconds = _seconds_to_wait(response)
+        told = quotas(response)
+        self._learn_what_remains(told)
+        seconds = seconds_to_wait(response, told)
         if seconds <= 0:
             return
         if not response.ok and seconds > self._longest_wait:
@@ -96,45 +97,16 @@ class RateLimit:
                 "next request."
             )
 
-    def _learn_what_remains(self, response: Response) -> None:
-        remaining = response.headers.get("X-RateLimit-Remaining", "")
-        reset = response.headers.get("X-RateLimit-Reset", "")
-        if remaining.isdecimal() and reset.isdecimal():
-            self._remaining = int(remaining)
-            self._remaining_until = time.monotonic() + float(reset) - _now(response)
+    def _learn_what_remains(self, told: Iterable[Quota]) -> None:
+        bounds = [quota for quota in told if quota.seconds > 0]
+        if bounds:
+            tightest = min(bounds)
+            self._remaining = tightest.remaining
+            self._remaining_until = time.monotonic() + tightest.seconds
 
 
 def _come_back(seconds: float) -> str:
-    return f"it asks to wait for {seconds / 60:.0f} minutes, materialize it again after that."
-
-
-def _seconds_to_wait(response: Response) -> float:
-    """Seconds until the API takes the next request; 0 or less where it says nothing of the kind.
-
-    `Retry-After` (RFC 9110, 10.2.3: seconds or a date) comes first, then `X-RateLimit-Reset`,
-    which this API gives in epoch seconds.
-    """
-    headers = response.headers
-    is_rejected = response.status_code == 429 or response.status_code >= 500
-    if is_rejected and (retry_after := headers.get("Retry-After")):
-        if retry_after.strip().isdecimal():
-            return float(retry_after)
-        return _epoch(retry_after) - _now(response)
-    if response.status_code == 429 or headers.get("X-RateLimit-Remaining") == "0":
-        reset = headers.get("X-RateLimit-Reset", "")
-        return float(reset) - _now(response) if reset.isdecimal() else 0.0
-    return 0.0
-
-
-def _now(response: Response) -> float:
-    """This moment by the API's clock, where it differs much from ours."""
-    api, ours = _epoch(response.headers.get("Date", "")), time.time()
-    return api if api and abs(api - ours) > LARGEST_SKEW else ours
-
-
-def _epoch(date: str) -> float:
-    """The epoch seconds of an HTTP date; 0 where it is none."""
-    try:
-        return parsedate_to_datetime(date).timestamp()
-    except ValueError:
-        return 0.0
+    unit, size = next(
+        ((unit, size) for unit, size in LARGE_UNITS if seconds >= 2 * size), ("minutes", 60)
+    )
+    return f"it asks to wait for {seconds / size:.0f} {unit}, materialize it again after that."
