@@ -32,9 +32,10 @@ from analytics_assets.configuration.lineage import is_listed_in_full
 from analytics_assets.output import lenient
 from analytics_assets.resources import Warehouse
 from analytics_assets.resources.warehouse import DESTINATION
+from analytics_assets.source.bodies import without_nul
 from analytics_assets.source.columns import LOAD_ID
 from analytics_assets.source.errors import AnalyticsError, SettingError, sentence_of
-from analytics_assets.source.http import RetryPolicy, without_nul
+from analytics_assets.source.http import RetryPolicy
 from analytics_assets.source.stored import count_stored, latest_listing
 
 ROWS_AT_ONCE = 20_000

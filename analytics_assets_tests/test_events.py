@@ -84,6 +84,17 @@ def capped_since_exclusive(rows: list[Row], limit: int, since: int) -> list[Row]
     return [row for row in rows if row["created"] > since][: min(max(limit, 1), 100)]
 
 
+def everything_up_to_100(rows: list[Row], limit: int, since: int) -> list[Row]:
+    """Takes -1 for a small limit, and heeds any other one."""
+    return [row for row in rows if row["created"] >= since][: 100 if limit == -1 else limit]
+
+
+def all_up_to_300(rows: list[Row], limit: int, since: int) -> list[Row]:
+    """Cuts any limit at 300; `since` excludes its own millisecond."""
+    newer = [row for row in rows if row["created"] > since]
+    return newer[: 300 if limit == -1 else min(limit, 300)]
+
+
 def capped_without_since(rows: list[Row], limit: int, since: int) -> list[Row]:
     """Cuts at 100 and knows no `since`: the rest cannot be had."""
     del since
@@ -180,3 +191,44 @@ def test_a_page_full_of_one_millisecond_is_an_error_and_no_endless_loop() -> Non
         pytest.raises(AnalyticsApiError, match="did not advance"),
     ):
         read_all(url, limit=100)
+
+
+BEFORE, AFTER = [1000] * 30, [3000] * 40
+
+
+@pytest.mark.parametrize(
+    "answer", [everything_on_request, everything_up_to_300, everything_up_to_100]
+)
+@pytest.mark.parametrize("times", [[2000] * 120, [2000] * 320, [*BEFORE, *[2000] * 320, *AFTER]])
+def test_more_events_of_one_moment_than_a_page_holds_come_where_a_larger_limit_is_heeded(
+    answer: Answer, times: list[int]
+) -> None:
+    rows = [{"n": n, "created": time} for n, time in enumerate(times)]
+    with serving(rows, answer) as url:
+        assert sorted(read_all(url, limit=100)) == list(range(len(rows)))
+
+
+@pytest.mark.parametrize(
+    ("answer", "most"),
+    [(capped_since_inclusive, 100), (capped_since_exclusive, 100), (all_up_to_300, 300)],
+)
+@pytest.mark.parametrize("around", [([], []), (BEFORE, []), ([], AFTER), (BEFORE, AFTER)])
+def test_more_events_of_one_moment_than_a_page_holds_are_an_error_where_none_is(
+    answer: Answer, most: int, around: tuple[list[int], list[int]]
+) -> None:
+    before, after = around
+    times = [*before, *[2000] * (most + 20), *after]
+    rows = [{"n": n, "created": time} for n, time in enumerate(times)]
+    with (
+        serving(rows, answer) as url,
+        pytest.raises(AnalyticsApiError, match="1970-01-01 00:00:02.000 UTC: more rows"),
+    ):
+        read_all(url, limit=100)
+
+
+@pytest.mark.parametrize("answer", [capped_since_inclusive, capped_since_exclusive, all_up_to_300])
+def test_moments_of_more_than_half_a_page_of_events_are_read_once_each(answer: Answer) -> None:
+    times = [*[1000] * 70, *[1001] * 90, *[1002] * 60, *[1009] * 99, 1010]
+    rows = [{"n": n, "created": time} for n, time in enumerate(times)]
+    with serving(rows, answer) as url:
+        assert sorted(read_all(url, limit=100)) == list(range(len(rows)))

@@ -120,6 +120,16 @@ def create_parser() -> argparse.ArgumentParser:
         "--inclusive-until", action="store_true", help="let until include its time"
     )
     answers.add_argument(
+        "--keep-times",
+        action="store_true",
+        help="let rows have one millisecond though until excludes its time",
+    )
+    answers.add_argument(
+        "--projects-by-change",
+        action="store_true",
+        help="sort projects by updatedAt, which moves those that are changed",
+    )
+    answers.add_argument(
         "--events-without-id", action="store_true", help="leave the ids of events out"
     )
     answers.add_argument(
@@ -157,6 +167,8 @@ def create_demo(options: argparse.Namespace) -> Demo:
             secret_prefix=options.secret_prefix,
             events_of={name: int(count) for name, count in options.events_of},
             inclusive_until=options.inclusive_until,
+            keep_times=options.keep_times,
+            projects_by_change=options.projects_by_change,
         )
     )
     settings = Settings(

@@ -126,6 +126,8 @@ class Endpoint:
             return refuse(400)
         if query.team is not None and world.find_id("teams", query.team) is None:
             return refuse(403)
+        if fault and fault.kind == "touch":
+            world.touch(operation, fault.row, query.parent)
         parent = world.find_id(operation.parent, query.parent) if operation.parent else None
         if operation.parent and parent is None:
             return refuse(404)

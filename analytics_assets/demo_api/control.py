@@ -12,6 +12,7 @@ They need no token, and their requests are not recorded. Errors answer 400 and s
 - `DELETE /_demo/faults`: drop all faults
 - `POST /_demo/deployments`: `{"count": 1, "events": 12, "state": "READY"}`, all optional; creates
   deployments newer than all others and answers their `uids`
+- `GET /_demo/rows/{operation}`: all rows, in the order of the list, on one page
 - `POST /_demo/rows/{operation}/add`: store the body as a row, served byte for byte as it came
 - `POST /_demo/rows/{operation}?id=`: `{"set": {field: value}}` changes a stored row
 - `DELETE /_demo/rows/{operation}?id=`: delete a row; its children answer 404
@@ -51,6 +52,7 @@ class Control:
             Route("/faults", self._clear_faults, methods=["DELETE"]),
             Route("/deployments", self._post_deployments, methods=["POST"]),
             Route("/rows/{operation}/add", self._add_row, methods=["POST"]),
+            Route("/rows/{operation}", self._list_rows),
             Route("/rows/{operation}", self._change_row, methods=["POST"]),
             Route("/rows/{operation}", self._remove_row, methods=["DELETE"]),
         ]
@@ -93,6 +95,10 @@ class Control:
     async def _post_deployments(self, request: Request) -> Response:
         order = await _read_object(request)
         return _json({"uids": self._demo.world.post_deployments(**order)})  # type: ignore[arg-type]
+
+    async def _list_rows(self, request: Request) -> Response:
+        rows = self._demo.world.rows(_operation(request), request.query_params.get("parent"))
+        return Response(b"[%b]" % b",".join(rows), media_type="application/json")
 
     async def _add_row(self, request: Request) -> Response:
         operation, parent = _operation(request), request.query_params.get("parent")

@@ -15,6 +15,9 @@ Another page: `renamed` (the list's key), `null_list`, `no_pagination`, `empty_p
 `no_next`, `empty_page` (whose `next` leads to the page left out), `same_cursor` (page
 after page the same `next`), `cycle` (A, B, A), `zero_cursor` (the first page's `next` is 0, and
 `until=0` serves the second). These last three strike for ever unless `times` says otherwise.
+
+Another moment: `touch` (changes `row` right before the answer, so that it is the one that was
+changed last).
 """
 
 from collections.abc import Callable, Mapping
@@ -28,6 +31,7 @@ from analytics_assets.demo_api.pages import Answer, Page, Query, refuse
 _HTML = b"<!doctype html><html><body><h1>We will be back soon</h1></body></html>"
 _IN_TRANSIT = ("reset", "cut", "truncated", "hang")
 _BEFORE_ALL_ROWS = 1
+_AT_THE_SERVER = ("touch",)
 _LASTING = ("same_cursor", "cycle", "zero_cursor")
 
 
@@ -45,6 +49,7 @@ class Fault:
     body: object = None
     seconds: float = 3600
     location: str = "/"
+    row: str = ""
     cursors: dict[str, int] = field(default_factory=dict, init=False)
     """The cursor to come back to, by parent: A of a cycle, the real cursor behind a 0."""
 
@@ -97,7 +102,7 @@ class Faults:
         if unknown:
             raise ValueError(f"A fault has no {', '.join(sorted(unknown))}.")
         kind, operation = order.get("kind"), order.get("operation")
-        if kind not in (*_IN_TRANSIT, *_ANSWERS, *_DISTORTIONS):
+        if kind not in (*_IN_TRANSIT, *_AT_THE_SERVER, *_ANSWERS, *_DISTORTIONS):
             raise ValueError(f"There is no fault of kind {kind}.")
         if operation != "all" and operation not in OPERATIONS:
             raise ValueError(f"There is no operation {operation} to fail.")
@@ -143,11 +148,13 @@ def _drop_next(_: Fault, page: Page, __: Query) -> None:
         del page.pagination["next"]
 
 
-def _empty_page(_: Fault, page: Page, __: Query) -> None:
+def _empty_page(_: Fault, page: Page, query: Query) -> None:
     newest = page.pagination and page.pagination["prev"]
     page.rows = []
     if page.pagination and newest:
-        page.pagination |= {"count": 0, "next": newest + 1, "prev": None}
+        # Another cursor than the one that led here.
+        following = newest + 1 + (query.until == newest + 1)
+        page.pagination |= {"count": 0, "next": following, "prev": None}
 
 
 def _repeat_cursor(_: Fault, page: Page, query: Query) -> None:

@@ -74,6 +74,10 @@ class WorldOptions:
     events_of: Mapping[str, int] = field(default_factory=dict)
     """Numbers of events of single deployments, by uid or by place in the list."""
     inclusive_until: bool = False
+    keep_times: bool = False
+    """Whether rows of one millisecond stay so although `until` excludes it."""
+    projects_by_change: bool = False
+    """Whether the list of projects is sorted by their last change, not by their creation."""
 
     def __post_init__(self) -> None:
         """Refuse deployments of no time, and a growth that never ends or has no pace."""

@@ -19,7 +19,7 @@ class Row:
     """One stored row and what the server must know about it without reading its bytes."""
 
     created: int
-    """Creation time in epoch milliseconds, which is what the cursor counts in."""
+    """The time in epoch milliseconds that the list is sorted by, and its cursor counts in."""
     names: tuple[str, ...]
     """What a path or an `id` parameter may call the row: its id first."""
     account: str | None
@@ -39,11 +39,13 @@ class Table:
     """A list of rows, ordered by creation time.
 
     With an exclusive `until` two rows of one millisecond would lose one at a page boundary, so
-    the later of them is filed one millisecond further on. With an inclusive `until` they stay.
+    the later of them is filed one millisecond further on. With an inclusive `until` they stay, and
+    with an exclusive one that is to keep the times.
     """
 
-    def __init__(self, *, inclusive_until: bool = False) -> None:
+    def __init__(self, *, inclusive_until: bool = False, keep_times: bool = False) -> None:
         self._inclusive_until = inclusive_until
+        self._keep_times = keep_times or inclusive_until
         self._rows: list[Row] = []
         self._by_name: dict[str, Row] = {}
 
@@ -56,7 +58,7 @@ class Table:
         if len(self._rows) >= MOST_ROWS:
             raise ValueError(f"A list holds at most {MOST_ROWS} rows.")
         position = bisect_right(self._rows, row.created, key=_created)
-        if not self._inclusive_until:
+        if not self._keep_times:
             while position and self._rows[position - 1].created == row.created:
                 row.created += 1
                 position = bisect_right(self._rows, row.created, key=_created)

@@ -65,7 +65,10 @@ class World:
         """The list that an operation serves, of one parent if it has parents."""
         key = operation.name, parent
         if key not in self._tables:
-            self._tables[key] = Table(inclusive_until=self._options.inclusive_until)
+            self._tables[key] = Table(
+                inclusive_until=self._options.inclusive_until,
+                keep_times=self._options.keep_times,
+            )
         return self._tables[key]
 
     def find_id(self, operation: str, name: str) -> str | None:
@@ -87,6 +90,18 @@ class World:
         log = EventLog(self._courses[deployment], self._now, with_ids=with_ids)
         places = log.between(query.since, query.until)
         return [log.encode(place) for place in places[:: -1 if query.backward else 1][:limit]]
+
+    def rows(self, operation: Operation, parent: str | None) -> list[bytes]:
+        """All rows of a list, whatever a page of it would hold."""
+        parent_id = self.find_id(operation.parent, parent or "") if operation.parent else None
+        if operation is _EVENTS:
+            return self.events(parent_id or "", Query(), None, with_ids=True)
+        return [row.body for row in self.table(operation, parent_id).page().rows]
+
+    def touch(self, operation: Operation, name: str, parent: str | None) -> None:
+        """Change a row now: it becomes the one that was changed last."""
+        updated = [json.loads(body).get("updatedAt") or 0 for body in self.rows(operation, parent)]
+        self.change_row(operation, name, parent, {"updatedAt": max(updated) + 1})
 
     def add_row(self, operation: Operation, body: bytes, parent: str | None) -> None:
         """Store a row that is served exactly as it came."""
@@ -176,7 +191,8 @@ class World:
         account: str | None = None,
     ) -> None:
         names = (fields.get(operation.id_field), fields.get(operation.second_name or ""))
-        created = fields.get(operation.created_field)
+        by_change = operation.name == "projects" and self._options.projects_by_change
+        created = fields.get("updatedAt" if by_change else operation.created_field)
         owner = account or fields.get("accountId")
         self.table(operation, parent).add(
             Row(

@@ -38,6 +38,15 @@ def iso_time(milliseconds: float) -> str:
     return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
+def iso_moment(milliseconds: int) -> str:
+    """An epoch in milliseconds to the millisecond, in UTC; a number that is none stays one."""
+    try:
+        moment = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
+    except (OverflowError, ValueError, OSError):
+        return str(milliseconds)
+    return f"{moment.strftime('%Y-%m-%d %H:%M:%S')}.{milliseconds % 1000:03d} UTC"
+
+
 def await_the_newest_load(client: SqlClientBase[Any], tell: Callable[[str], None]) -> None:
     """Waits until this machine's clock is past the newest load.
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
 import time
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-import orjson
 from dlt.sources.helpers.requests import Session
 from requests import PreparedRequest, Request, Response, codes, exceptions
 from tenacity import (
@@ -23,6 +20,7 @@ from tenacity import (
     wait_exponential,
 )
 
+from analytics_assets.source.bodies import carries_json, parse_once
 from analytics_assets.source.curl import CurlAdapter
 from analytics_assets.source.errors import (
     AnalyticsApiError,
@@ -46,15 +44,6 @@ RETRIED_ERRORS = (
 ATTEMPTS_IN_DOUBT = 2
 """Attempts after a request that failed in all of its own: an endpoint that is down is not to be
 waited for once for each parent."""
-
-SHAPES = bytes.maketrans(b",[123456789", b"::000000000")
-SPACES = b" \t\r\n-"
-LARGE_NUMBER = b":" + b"0" * 19
-"""What a whole number that may be beyond 64 bits looks like in a text of such shapes."""
-
-# The character that PostgreSQL, for one, takes in no text: U+FFFD stands for it everywhere.
-NUL = rb"\u0000"
-_ESCAPED_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 @dataclass(frozen=True)
@@ -157,7 +146,8 @@ class ApiSession(Session):
                 f"REQUESTS_CA_BUNDLE names {self.verify}, which is no file: correct or unset it."
             )
         self.params: dict[str, Any] = {}
-        self._announced: dict[str, PreparedRequest] = {}
+        # In their order: the beginning of a list may be asked for again.
+        self._announced: defaultdict[str, deque[PreparedRequest]] = defaultdict(deque)
 
     def announce(self, lists: Iterable[AnnouncedList]) -> None:
         """Names the lists that will be asked for, in their order, in place of earlier ones.
@@ -175,13 +165,14 @@ class ApiSession(Session):
         The way it overrides asks for each request what is the same for all of them.
         """
         identity = _identity(request)
-        if identity not in self._announced:
+        if not self._announced[identity]:
             # Where none may be sent ahead, it is the next one, which was not yet prepared.
             self._adapter.expect_next()
-        announced = self._announced.pop(identity, None)
-        if announced:
+        if self._announced[identity]:
+            announced = self._announced[identity].popleft()
             announced.prepare_hooks(request.hooks)
             return announced
+        del self._announced[identity]
         return self._prepare(request)
 
     def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
@@ -230,14 +221,14 @@ class ApiSession(Session):
 
     def _follower(self, announced: AnnouncedList) -> Follow:
         def follow(response: Response) -> PreparedRequest | None:
-            request = announced.follow(response) if _carries_json(response) else None
+            request = announced.follow(response) if carries_json(response) else None
             return self._prepare_ahead(request) if request else None
 
         return follow
 
     def _prepare_ahead(self, request: Request) -> PreparedRequest:
         prepared = self._prepare(request)
-        self._announced[_identity(request)] = prepared
+        self._announced[_identity(request)].append(prepared)
         return prepared
 
 
@@ -298,8 +289,8 @@ class ApiAdapter(CurlAdapter):
                 raise outcome
             self._traffic.count_bytes(outcome.bytes_received, len(outcome.content))
             self._rate_limit.learn(outcome)
-            if _carries_json(outcome):
-                _parse_once(outcome)
+            if carries_json(outcome):
+                parse_once(outcome)
         except RETRIED_ERRORS as error:
             self._note_failure(request, what_happened(error))
             return error
@@ -337,40 +328,3 @@ def _empty_list(request: PreparedRequest) -> Response:
     response.request, response.url = request, str(request.url)
     response.json = lambda **_: []  # type: ignore[method-assign]  # it has no place for a body
     return response
-
-
-def _carries_json(response: Response) -> bool:
-    return response.ok and not response.is_redirect
-
-
-def _parse_once(response: Response) -> None:
-    """Parses the body and keeps it parsed: dlt and its paginators each ask for it.
-
-    Raises:
-        InvalidJSONError: If it is no JSON; it names the request, as `JSONDecodeError` does not.
-    """
-    try:
-        body = _parse(response.content)
-    except ValueError as error:
-        raise exceptions.InvalidJSONError(str(error), response=response) from None
-    response.json = lambda **_: body  # type: ignore[method-assign]  # it has no place for a body
-
-
-def _parse(content: bytes) -> Any:
-    """The value of a JSON text. JSON is UTF-8, whatever the content type says of other text."""
-    content = without_nul(content)
-    # orjson takes a third of the time, but rounds whole numbers beyond 64 bits, and refuses halves
-    # of surrogate pairs, which an API leaves where it cuts a text.
-    if LARGE_NUMBER not in content.translate(SHAPES, SPACES):
-        with suppress(orjson.JSONDecodeError):
-            return orjson.loads(content)
-    return json.loads(content, parse_constant=_refuse_constant)
-
-
-def without_nul(content: bytes) -> bytes:
-    """A JSON text without the character NUL."""
-    return _ESCAPED_NUL.sub(rb"\1\\ufffd", content) if NUL in content else content
-
-
-def _refuse_constant(word: str) -> None:
-    raise ValueError(f"{word} is no JSON")

@@ -8,35 +8,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import lru_cache
 from typing import Any
 
 from dlt.common import jsonpath
 from dlt.sources.helpers.rest_client.client import PageData
-from dlt.sources.helpers.rest_client.paginators import (
-    BasePaginator,
-    JSONResponseCursorPaginator,
-    RangePaginator,
-)
+from dlt.sources.helpers.rest_client.paginators import BasePaginator, RangePaginator
 from jsonpath_ng import JSONPath
 from requests import Request, Response, codes
 
+from analytics_assets.source.bare_list import BareListPaginator
+from analytics_assets.source.bodies import is_one_line
+from analytics_assets.source.brought import BroughtRows
+from analytics_assets.source.cursor_pages import CursorPaginator
 from analytics_assets.source.errors import AnalyticsApiError, request_line
+from analytics_assets.source.hooks import add_hook, refuse_empty_body
+from analytics_assets.source.looks import Looks, Way
 from analytics_assets.source.records import Page
 
+PARTS = ("url", "params", "json", "data")
+"""What paginators change of a request."""
+
+BARE = "$"
+"""Selects a body that is the list itself."""
+
 compiled = lru_cache(jsonpath.compile_path)
-
-
-class CursorPaginator(JSONResponseCursorPaginator):
-    """dlt's paginator for a cursor in the body, which follows a cursor of 0, too."""
-
-    def update_state(self, response: Response, data: Page | None = None) -> None:
-        """Reads the cursor; only a missing, null, false or empty one is the end."""
-        super().update_state(response, data)
-        if self._next_reference is None:
-            cursors = jsonpath.find_values(self.cursor_path, response.json())
-            if cursors and cursors[0] == 0 and cursors[0] is not False:
-                self._next_reference = cursors[0]
 
 
 class CheckedPaginator(BasePaginator):
@@ -45,10 +42,16 @@ class CheckedPaginator(BasePaginator):
     - A body without the declared list is an error. A single record in its place is a page of one.
     - A request that was sent before in the same list is an error: the cursor did not advance.
     - So is a numbered page with the rows of the one before: the API does not heed the number.
+    - Rows that the list has brought already are taken out of a page.
+    - A list of several pages that may move while it is read is looked at again from its beginning.
     """
 
     def __init__(
-        self, create: Callable[[], BasePaginator], selector: str | None, id_fields: list[str]
+        self,
+        create: Callable[[], BasePaginator],
+        selector: str | None,
+        id_fields: list[str],
+        create_looks: Callable[[], Looks] | None,
     ) -> None:
         """Wraps a paginator.
 
@@ -56,6 +59,7 @@ class CheckedPaginator(BasePaginator):
             create: Makes what finds the way on.
             selector: Where the list is; None leaves it to dlt to find it, and its body unchecked.
             id_fields: Fields of which a record has one at least.
+            create_looks: Makes what decides on looks at the beginning; None where it stands still.
         """
         super().__init__()
         self._create = create
@@ -64,40 +68,61 @@ class CheckedPaginator(BasePaginator):
         # Of an empty list `[*]` selects nothing, as of a missing one.
         self._list = compiled(selector.removesuffix("[*]")) if selector else None
         self._id_fields = id_fields
+        self._create_looks = create_looks
+        self._looks = create_looks() if create_looks else None
+        self._brought = BroughtRows()
+        self._first_request: dict[str, Any] = {}
         self._asked: set[str] = set()
         self._last_page = ""
+        self._pages = 0
+        self._way = Way.NEXT_PAGE
 
     def __deepcopy__(self, _: object) -> CheckedPaginator:
         """One for another list: dlt asks for a copy for each parent of a child."""
-        return CheckedPaginator(self._create, self._selector, self._id_fields)
+        return CheckedPaginator(self._create, self._selector, self._id_fields, self._create_looks)
 
     @property
     def has_next_page(self) -> bool:
-        """Whether the paginator goes on."""
-        return self._paginator.has_next_page
+        """Whether the list goes on, or is looked at again."""
+        return self._way is Way.BEGINNING or (
+            self._way is Way.NEXT_PAGE and self._paginator.has_next_page
+        )
 
     def init_request(self, request: Request) -> None:
         """Prepares the first request."""
-        self._paginator.init_request(request)
-        self._asked.add(_identity(request))
+        self._first_request = {part: deepcopy(getattr(request, part)) for part in PARTS}
+        self._begin(request)
 
     def update_state(self, response: Response, data: Page | None = None) -> None:
         """Checks the body, then lets the paginator read it."""
         page = data if data is not None else []
-        if response.status_code == codes.no_content:
-            self._paginator._has_next_page = False
+        paginator = self._paginator
+        is_refused = isinstance(paginator, CursorPaginator) and paginator.may_be_refused
+        if response.status_code == codes.no_content and not is_refused:
+            self._way = Way.NOTHING
             return
-        if self._list is not None:
+        if self._list is not None and not is_refused:
             self._check_body(response, page, self._list)
-        if isinstance(self._paginator, RangePaginator):
-            self._check_numbered_page(self._paginator, response, page)
+        if isinstance(paginator, RangePaginator):
+            self._check_numbered_page(paginator, response, page)
         else:
-            self._paginator.update_state(response, page)
+            paginator.update_state(response, page)
+        if self._selector == BARE:
+            page[:] = [row for row in page if row is not None]
+        self._way = self._way_on(response, page)
 
     def update_request(self, request: Request) -> None:
         """Lets the paginator make the next request, then checks that it is another one."""
+        if self._way is Way.NOTHING:
+            return
+        if self._way is Way.BEGINNING:
+            for part, value in self._first_request.items():
+                setattr(request, part, deepcopy(value))
+            self._paginator = self._create()
+            self._begin(request)
+            return
         self._paginator.update_request(request)
-        if not self._paginator.has_next_page:
+        if not self.has_next_page:
             return
         identity = _identity(request)
         if identity in self._asked:
@@ -107,6 +132,27 @@ class CheckedPaginator(BasePaginator):
             )
         self._asked.add(identity)
 
+    def _begin(self, request: Request) -> None:
+        if self._selector != BARE:
+            add_hook(request, refuse_empty_body)
+        self._paginator.init_request(request)
+        self._asked = {_identity(request)}
+        self._last_page = ""
+
+    def _way_on(self, response: Response, page: Page) -> Way:
+        """Takes out of a page what the list has brought, and decides what it is asked for next."""
+        is_last = not self._paginator.has_next_page
+        # A numbered page without a row only tells that the one before was the last.
+        self._pages += bool(page) or not isinstance(self._paginator, RangePaginator)
+        if is_last and self._pages <= 1:
+            return Way.NOTHING
+        if isinstance(self._paginator, BareListPaginator):
+            return Way.NEXT_PAGE
+        if self._looks is None:
+            page[:] = self._brought.new_rows(page)
+            return Way.NEXT_PAGE
+        return self._looks.way_on(page, request_line(response.request), is_last=is_last)
+
     def _check_body(self, response: Response, page: Page, declared: JSONPath) -> None:
         body = response.json()
         selected = jsonpath.find_values(declared, body)
@@ -114,8 +160,7 @@ class CheckedPaginator(BasePaginator):
             page.append(dict(body))
             return
         if not selected or not (
-            isinstance(selected[0], list | None)
-            or (self._selector != "$" and self._is_record(selected[0]))
+            isinstance(selected[0], list | None) or self._is_one_row(response, selected[0])
         ):
             found = f"the keys {sorted(body)}" if isinstance(body, Mapping) else "something else"
             raise AnalyticsApiError(
@@ -123,7 +168,8 @@ class CheckedPaginator(BasePaginator):
                 f"declared list `{self._selector}`: it has {found}. If the API has renamed it, "
                 "change `data_selector` in the configuration."
             )
-        if not all(isinstance(row, Mapping) for row in page):
+        rows = [row for row in page if row is not None or self._selector != BARE]
+        if not all(isinstance(row, Mapping) for row in rows):
             raise AnalyticsApiError(
                 f"{request_line(response.request)} answered rows that are no objects in "
                 f"`{self._selector}`: choose another `data_selector` in the configuration."
@@ -150,6 +196,13 @@ class CheckedPaginator(BasePaginator):
                 f"{request} answered {response.status_code} without `{'` or `'.join(paths)}`, by "
                 "which its list is to end. Correct `paginator` in the configuration."
             ) from None
+
+    def _is_one_row(self, response: Response, value: Any) -> bool:
+        """Whether a value that stands in place of a list is its only row."""
+        if self._selector == BARE and is_one_line(response):
+            return True
+        is_told_apart = self._selector != BARE or isinstance(self._paginator, BareListPaginator)
+        return is_told_apart and self._is_record(value)
 
     def _is_record(self, value: Any) -> bool:
         is_error = isinstance(value, Mapping) and "error" in value

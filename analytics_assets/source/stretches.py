@@ -8,7 +8,7 @@ asked for from several moments on.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from itertools import pairwise
 from typing import Any
@@ -17,7 +17,8 @@ from jsonpath_ng import JSONPath
 from requests import Request, Response
 
 from analytics_assets.source.ahead import ListAhead
-from analytics_assets.source.pages import CursorPaginator
+from analytics_assets.source.cursor_pages import CursorPaginator
+from analytics_assets.source.moments import as_integer
 from analytics_assets.source.records import Page
 
 FEW_PAGES = 10
@@ -34,77 +35,65 @@ Announce = Callable[[Iterable[ListAhead]], None]
 class Stretch(CursorPaginator):
     """The pages of a list within a stretch of time, the newest first."""
 
-    def __init__(self, since_param: str, since: int | None, until: int, **words: Any) -> None:
+    def __init__(
+        self, params: Mapping[str, Any], since: int | None, until: int, page_size: int, **words: Any
+    ) -> None:
         """Begins at its end.
 
         Args:
-            since_param: The query parameter for the oldest row wanted.
+            params: What the list is asked for with.
             since: The first moment, in epoch milliseconds; None has no beginning.
-            until: The first moment after it.
+            until: The moment that its newest page is asked from.
+            page_size: The rows of a page that is known to have been cut.
             words: Those of `CursorPaginator`.
         """
         super().__init__(**words)
-        self._since_param = since_param
-        self._since = since
-        self._until = until
+        # One less, because servers disagree whether a row of that very time is included.
+        first = None if since is None else since - 1
+        bounds = {str(self._since_param): first, str(self.cursor_param): until}
+        self._begin({**params, **bounds}, until, beginning=since, page_size=page_size)
 
     def init_request(self, request: Request) -> None:
         """Asks for the first page."""
-        self._ask(request, self._until)
-
-    def update_state(self, response: Response, data: Page | None = None) -> None:
-        """Reads the cursor; one before the stretch is its end, too."""
-        super().update_state(response, data)
-        cursor = self._next_reference
-        if cursor is not None and self._since is not None and int(cursor) < self._since:
-            self._next_reference = None
-
-    def update_request(self, request: Request) -> None:
-        """Asks for the next page."""
-        self._ask(request, self._next_reference)
-
-    def _ask(self, request: Request, until: Any) -> None:
-        request.params[self.cursor_param] = until
-        # One less, because servers disagree whether a row of that very time is included.
-        request.params[self._since_param] = None if self._since is None else self._since - 1
+        request.params = dict(self._first_params)
+        self._try_larger_limit(request)
 
 
 class SplitPaginator(CursorPaginator):
     """Follows the cursor of a list, and splits what a few pages have left of it into stretches."""
 
     def __init__(
-        self,
-        since_param: str,
-        beginning: int,
-        selector: JSONPath,
-        announce: Announce,
-        **words: Any,
+        self, beginning: int, selector: JSONPath, announce: Announce, **words: Any
     ) -> None:
         """Begins before the first page.
 
         Args:
-            since_param: The query parameter for the oldest row wanted.
             beginning: A moment before which there is little, in epoch milliseconds.
             selector: Where the rows are.
             announce: Takes the stretches before they are asked for.
-            words: Those of `CursorPaginator`.
+            words: Those of `CursorPaginator`, `since_param` among them.
         """
         super().__init__(**words)
-        self._since_param = since_param
         self._beginning = beginning
         self._selector = selector
         self._announce = announce
         self._words = words
-        self._cursors: list[Any] = []
+        self._moments: list[int] = []
         # Those that go on, the one that is read first.
         self._stretches: deque[Stretch] = deque()
         self._unread: set[Stretch] = set()
+
+    @property
+    def may_be_refused(self) -> bool:
+        """Whether a refusal of the page asked for only says that its limit is too large."""
+        return self._stretches[0].may_be_refused if self._stretches else super().may_be_refused
 
     def update_state(self, response: Response, data: Page | None = None) -> None:
         """Reads the cursor, of the stretch if there are any, and turns to the next one."""
         if not self._stretches:
             super().update_state(response, data)
-            self._cursors.append(self._next_reference)
+            if self._steps.is_at_a_border and self._steps.moment:
+                self._moments.append(self._steps.moment.value)
             return
         stretch = self._stretches.popleft()
         stretch.update_state(response, data)
@@ -126,25 +115,38 @@ class SplitPaginator(CursorPaginator):
             self._stretches[0].update_request(request)
 
     def _is_long(self) -> bool:
-        # Any other cursor tells no time.
         return (
             not self._stretches
-            and len(self._cursors) == FEW_PAGES
-            and all(type(cursor) is int for cursor in self._cursors)
+            and len(self._moments) >= FEW_PAGES
+            and self._steps.is_at_a_border
+            and self._moments[0] >= self._moments[-1]
         )
 
     def _split(self, request: Request) -> None:
-        since = request.params.get(self._since_param)
-        bounds = split(self._cursors, since and int(since), self._beginning)
-        self._stretches.extend(self._create(*bound) for bound in bounds)
-        self._unread.update(self._stretches)
-        self._cursors.clear()
-        self._announce(
-            ListAhead(_copy_of(request), self._create(*bound), self._selector) for bound in bounds
-        )
+        params = dict(self._first_params)
+        if self._limit_param:
+            params[self._limit_param] = self._steps.limit
+        since = as_integer(params.get(str(self._since_param)))
+        stretches = split(self._moments, since, self._beginning)
+        self._moments.clear()
+        if not stretches:
+            return
+        newest, *older = stretches
+        # Rows of the moment that the list has come to may not all have been read. Of the moments
+        # between stretches the newer one reads them all.
+        bounds = [(newest[0], newest[1] + 1), *older]
+        page_size = self._steps.page_size
 
-    def _create(self, since: int | None, until: int) -> Stretch:
-        return Stretch(self._since_param, since, until, **self._words)
+        def create(bound: tuple[int | None, int]) -> Stretch:
+            return Stretch(params, *bound, page_size, **self._words)
+
+        # From here on each stretch decides for itself.
+        self._step = None
+        self._stretches.extend(map(create, bounds))
+        self._unread.update(self._stretches)
+        self._announce(
+            ListAhead(_copy_of(request), create(bound), self._selector) for bound in bounds
+        )
 
 
 def _copy_of(request: Request) -> Request:
@@ -153,19 +155,19 @@ def _copy_of(request: Request) -> Request:
     return copied
 
 
-def split(cursors: list[int], since: int | None, beginning: int) -> list[tuple[int | None, int]]:
+def split(moments: list[int], since: int | None, beginning: int) -> list[tuple[int | None, int]]:
     """The stretches in which the rest of a list is read, the newest first.
 
     They become longer towards the past, so that there are never many.
 
     Args:
-        cursors: The cursors of the pages read, in epoch milliseconds.
+        moments: The moments of the last rows of the pages read, in epoch milliseconds.
         since: The oldest moment wanted; None wants all.
         beginning: A moment before which there is little: what is before it is one stretch.
     """
     first = beginning if since is None else since + 1
-    length = max(cursors[0] - cursors[-1], 1.0)
-    bounds = [cursors[-1]]
+    length = max(moments[0] - moments[-1], 1.0)
+    bounds = [moments[-1]]
     while bounds[-1] > first:
         bounds.append(max(int(bounds[-1] - length), first))
         length *= GROWTH

@@ -198,3 +198,14 @@ def test_a_senseless_order_is_refused_with_a_reason(
     response = requests.request(method, f"{demo.url}/_demo/{path}", json=body, timeout=10)
     assert response.status_code == 400
     assert response.json()["error"]
+
+
+def test_all_rows_of_a_list_come_on_one_page(own_demo: DemoServer) -> None:
+    assert own_demo.control("GET", "rows/deployments") == own_demo.rows("deployments", limit=7)
+    for child, parent in PARENTS.items():
+        row = own_demo.parents(child)[0]
+        assert own_demo.control("GET", f"rows/{child}", parent=row) == own_demo.rows(child, row)
+        assert own_demo.control("GET", f"rows/{parent}")
+    uid = own_demo.rows("deployments")[5]["uid"]
+    events = own_demo.get(f"/v3/deployments/{uid}/events", limit=-1).json()
+    assert own_demo.control("GET", "rows/deployment_events", parent=uid) == events

@@ -84,3 +84,25 @@ def test_rows_of_one_millisecond_are_not_lost(start_demo: StartDemo) -> None:
     for index in range(5):
         demo.control("POST", "rows/auth_tokens/add", {"id": f"tok_{index}", "createdAt": 1000})
     assert len(demo.rows("auth_tokens", limit=2)) == 5
+
+
+def test_rows_of_one_millisecond_keep_it_if_they_are_to(start_demo: StartDemo) -> None:
+    demo = start_demo("--keep-times", "--anchor", ANCHOR, "--tokens", "0")
+    for index in range(5):
+        demo.control("POST", "rows/auth_tokens/add", {"id": f"tok_{index}", "createdAt": 1000})
+    # Those behind the border of the page are lost to who follows the cursor.
+    assert len(demo.rows("auth_tokens", limit=2)) == 2
+    assert len(demo.rows("auth_tokens", limit=2, until=1001)) == 2
+    assert len(demo.control("GET", "rows/auth_tokens")) == 5
+
+
+def test_a_project_that_is_touched_between_two_pages_is_on_neither(start_demo: StartDemo) -> None:
+    demo = start_demo("--projects-by-change", "--anchor", ANCHOR, "--projects", "5")
+    rows = demo.rows("projects", limit=100)
+    changed = [row["updatedAt"] for row in rows]
+    assert changed == sorted(changed, reverse=True)
+    order = {"operation": "projects", "kind": "touch", "row": rows[3]["id"], "after": 1}
+    demo.control("POST", "faults", order)
+    read = {row["id"] for row in demo.rows("projects", limit=2)}
+    assert read == {row["id"] for row in rows} - {rows[3]["id"]}
+    assert demo.rows("projects", limit=100)[0] == rows[3] | {"updatedAt": changed[0] + 1}

@@ -1,0 +1,113 @@
+"""Follows the cursor that a list has in its bodies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from dlt.common import jsonpath
+from dlt.sources.helpers.rest_client.paginators import JSONResponseCursorPaginator
+from jsonpath_ng import Child, Fields, Root
+from requests import Request, Response
+
+from analytics_assets.source.errors import request_line
+from analytics_assets.source.hooks import add_hook, remove_hook, take_refusal_for_no_rows
+from analytics_assets.source.moments import TimeFields, as_integer
+from analytics_assets.source.records import Page
+from analytics_assets.source.steps import Answer, Step, Steps
+
+LIMIT = re.compile(
+    r"\W*(?:.*limit|.*size|per_?page|(?:max_?)?results|count|first|top|take|rows)\W*",
+    re.IGNORECASE,
+)
+"""A parameter for the rows of a page."""
+HAS_NEXT = Fields("hasNext", "has_next", "hasMore", "has_more", "hasNextPage", "has_next_page")
+
+
+class CursorPaginator(JSONResponseCursorPaginator):
+    """dlt's paginator for a cursor in the body, which asks for the rows at each border, too.
+
+    It follows a cursor of 0, and none where the body says beside it that there is no next page.
+    """
+
+    def __init__(self, times: TimeFields, since_param: str | None = None, **words: Any) -> None:
+        """Begins before the first page.
+
+        Args:
+            times: Finds the moment of a page.
+            since_param: The query parameter for the oldest row wanted, if the list has one.
+            words: Those of dlt's paginator.
+        """
+        super().__init__(**words)
+        self._times = times
+        self._since_param = since_param
+        path = self.cursor_path
+        beside = path.left if isinstance(path, Child) else Root()
+        self._has_next_path = Child(beside, HAS_NEXT)
+        self._first_params: dict[str, Any] = {}
+        self._limit_param = ""
+        self._steps = Steps(times, None, None)
+        self._step: Step | None = None
+
+    def init_request(self, request: Request) -> None:
+        """Learns what the first page is asked for with."""
+        self._begin(request.params or {}, as_integer((request.params or {}).get(self.cursor_param)))
+
+    @property
+    def may_be_refused(self) -> bool:
+        """Whether a refusal of the page asked for only says that its limit is too large."""
+        return self._step is not None and self._step.may_be_refused
+
+    def update_state(self, response: Response, data: Page | None = None) -> None:
+        """Decides on the next request; `data` is all that the page brought."""
+        page = data if data is not None else []
+        cursor, says_more = None, False
+        if response.json() is not None:
+            cursor = self._cursor(response, page)
+            says_more = self._has_next(response) is True
+        answer = Answer(page, cursor, says_more, request_line(response.request))
+        self._step = self._steps.next(answer)
+        self._has_next_page = self._step is not None
+
+    def update_request(self, request: Request) -> None:
+        """Asks for what `update_state` decided."""
+        if self._step is None:
+            return
+        params = dict(self._first_params)
+        if self._limit_param:
+            params[self._limit_param] = self._step.limit
+        if self._step.since is not None:
+            params[self._since_param or ""] = self._step.since
+        request.params = params
+        self._next_reference = self._step.cursor
+        super().update_request(request)
+        self._try_larger_limit(request)
+
+    def _begin(self, params: Mapping[str, Any], position: int | None, **known: Any) -> None:
+        self._first_params = dict(params)
+        self._limit_param = next((name for name in params if LIMIT.fullmatch(name)), "")
+        limit = as_integer(params.get(self._limit_param))
+        if limit is None:
+            self._limit_param = ""
+        self._steps = Steps(
+            self._times, limit, position, has_since=bool(self._since_param), **known
+        )
+
+    def _cursor(self, response: Response, page: Page) -> Any:
+        """The cursor that the body names; only a missing, null, false or empty one is none."""
+        super().update_state(response, page)
+        cursor = self._next_reference
+        if cursor is None:
+            found = jsonpath.find_values(self.cursor_path, response.json())
+            return 0 if found and found[0] == 0 and found[0] is not False else None
+        is_end = not self._has_next_page or self._has_next(response) is False
+        return None if is_end else cursor
+
+    def _has_next(self, response: Response) -> Any:
+        """What the body says beside the cursor on whether there is a next page, if it does."""
+        return next(iter(jsonpath.find_values(self._has_next_path, response.json())), None)
+
+    def _try_larger_limit(self, request: Request) -> None:
+        change = add_hook if self.may_be_refused else remove_hook
+        change(request, take_refusal_for_no_rows)
