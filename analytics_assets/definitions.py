@@ -11,7 +11,7 @@ from analytics_assets.automation.new_records import build_new_record_sensors
 from analytics_assets.automation.schedules import build_schedules
 from analytics_assets.checks import build_checks
 from analytics_assets.configuration import ANALYTICS, ApiConfig, validate
-from analytics_assets.execution.executor import build_executor
+from analytics_assets.execution.executor import build_executor, ends_with_summary
 from analytics_assets.resources import AlertWebhook, AnalyticsApi, Console, Warehouse
 
 
@@ -23,6 +23,7 @@ def build_definitions(config: ApiConfig) -> Definitions:
         SettingError: If the setting of the automation or of the executor is wrong.
     """
     validate(config)
+    executor = build_executor()
     return Definitions(
         assets=keep_fresh(config, build_assets(config)),
         asset_checks=build_checks(config),
@@ -38,9 +39,9 @@ def build_definitions(config: ApiConfig) -> Definitions:
             "api": AnalyticsApi(),
             "warehouse": Warehouse(),
             "alert_webhook": AlertWebhook(),
-            "console": Console(),
+            "console": Console(tells_why=not ends_with_summary(executor)),
         },
-        executor=build_executor(),
+        executor=executor,
     )
 
 

@@ -327,12 +327,15 @@ def stop_all(process: subprocess.Popen[Any]) -> None:
 
 
 def run_cli(
-    *arguments: str, api: DemoApi, timeout: float = 300
+    *arguments: str,
+    api: DemoApi,
+    timeout: float = 300,
+    settings: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Runs `dagster` as a user does: a process, settings in the environment."""
     return subprocess.run(
         [sys.executable, "-m", "dagster", *arguments],
-        env={**os.environ, **settings_of(api)},
+        env={**os.environ, **settings_of(api), **(settings or {})},
         capture_output=True,
         text=True,
         check=False,

@@ -85,15 +85,6 @@ def test_dg_checks_and_launches_them_too(
     assert_equal(Project(tmp_path, demo_api.url).rows("user"), demo_api.rows("user"))
 
 
-def test_an_error_on_the_command_line_begins_with_its_sentence(demo_api: DemoApi) -> None:
-    demo_api.fail("user", "status", status=403, times=None)
-    run = run_cli(*MATERIALIZE, "analytics/user", api=demo_api)
-    sentence = "Failure: GET /v2/user answered 403: the token in ACCESS_TOKEN was rejected"
-    report = run.stderr.partition("STEP_FAILURE")[2]
-    assert sentence in report
-    assert report.index(sentence) < report.index("Stack Trace")
-
-
 def test_the_definitions_need_no_setting_and_write_nothing(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()

@@ -17,6 +17,7 @@ from analytics_assets_tests.support import (
     MATERIALIZE,
     RESOURCES,
     DemoApi,
+    free_port,
     run_cli,
     running_demo_api,
     settings_of,
@@ -46,8 +47,84 @@ def test_a_run_ends_with_what_was_loaded_and_why_the_rest_was_not(
     assert said.startswith("teams failed: GET /v2/teams answered 403: the token in ACCESS_TOKEN")
     assert said.endswith("teams_member was not tried: what it needs had failed.")
     assert " - DEBUG - " not in run.stderr
+    assert 'Execution of step "teams" failed.' in run.stderr
+    assert "Stack Trace" not in run.stderr
+
+
+NOWHERE = f"http://127.0.0.1:{free_port()}"
+QUICKLY = '{"resources": {"api": {"config": {"backoff_factor": 0.01}}}}'
+CAUSES = {
+    "wrong token": (
+        {"ACCESS_TOKEN": "wrong"},
+        "aliases failed: GET /v4/aliases answered 403: the token in ACCESS_TOKEN was rejected",
+        "auth_tokens, deployments, projects, teams and user failed likewise.",
+    ),
+    "missing token": (
+        {"ACCESS_TOKEN": ""},
+        "aliases, auth_tokens, deployments, projects, teams and user failed: ACCESS_TOKEN is not",
+        "deployment_events, environments and teams_member were not tried",
+    ),
+    "missing address": (
+        {"ANALYTICS_BASE_URL": ""},
+        "aliases, auth_tokens, deployments, projects, teams and user failed: ANALYTICS_BASE_URL is",
+        "deployment_events, environments and teams_member were not tried",
+    ),
+    "no API": (
+        {"ANALYTICS_BASE_URL": NOWHERE},
+        "aliases failed: GET /v4/aliases found no server (Connection refused) in each of 4",
+        f"8 assets were not tried: the API at {NOWHERE} did not answer (auth_tokens, deployments, ",
+    ),
+}
+
+
+@pytest.mark.parametrize(("settings", "said", "of_others"), CAUSES.values(), ids=CAUSES)
+def test_a_cause_is_one_sentence_without_a_trace(
+    demo_api: DemoApi,
+    settings: dict[str, str],
+    said: str,
+    of_others: str,
+) -> None:
+    run = run_cli(*MATERIALIZE, "*", "--config-json", QUICKLY, api=demo_api, settings=settings)
+    assert run.returncode == 1
+    shown = run.stdout + run.stderr
+    assert len(shown.splitlines()) < 40, shown
+    assert "Stack Trace" not in shown
+    assert "Traceback" not in shown
+    cause = said.partition("failed: ")[2]
+    assert shown.count(cause) == 1, shown
+    assert any(line.startswith(said) for line in run.stdout.splitlines()), run.stdout
+    assert any(line.startswith(of_others) for line in run.stdout.splitlines()), run.stdout
+
+
+def test_who_discards_the_table_reads_the_cause_in_the_log(demo_api: DemoApi) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "dagster", *MATERIALIZE, "analytics/user"],
+        env={**os.environ, **settings_of(demo_api), "ACCESS_TOKEN": ""},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert "user failed: ACCESS_TOKEN is not set" in run.stderr
+
+
+DEBUG = {
+    "of the instance": "python_logs: {python_log_level: DEBUG}",
+    "of the run": "loggers: {console: {config: {log_level: DEBUG}}}",
+}
+
+
+@pytest.mark.parametrize(("where", "setting"), DEBUG.items(), ids=DEBUG)
+def test_traces_are_shown_at_debug(
+    tmp_path: Path, demo_api: DemoApi, where: str, setting: str
+) -> None:
+    settings_file = tmp_path / ("dagster.yaml" if where == "of the instance" else "run.yaml")
+    settings_file.write_text(setting)
+    options = ["--config", str(settings_file)] if where == "of the run" else []
+    demo_api.fail("user", "status", status=403, times=None)
+    run = run_cli(*MATERIALIZE, "analytics/user", *options, api=demo_api)
     error = run.stderr.partition("STEP_FAILURE")[2]
-    places = [error.index(part) for part in ("GET /v2/teams", "Cause: HTTPError: 403", "Stack Tr")]
+    places = [error.index(part) for part in ("GET /v2/user", "Cause: HTTPError: 403", "Stack Tr")]
     assert places == sorted(places)
     assert "PipelineStepFailed" not in error, "it only passed the cause on"
 

@@ -11,6 +11,7 @@ import pytest
 from analytics_assets_tests.dev_server import MAKE_DEV, PRODUCTION, STARTUP, DevServer, serving
 from analytics_assets_tests.support import (
     RESOURCES,
+    TIMEOUT,
     DemoApi,
     Project,
     assert_everything_equal,
@@ -54,6 +55,34 @@ def test_reexecution_from_failure_runs_only_what_failed_and_what_was_skipped_for
     assert set(requests) == {"deployments", "deployment_events"}
     project = Project(tmp_path, demo_api.url)
     assert_everything_equal(project, demo_api)
+
+
+TERMINATE = "mutation Stop($id: String!) { terminateRun(runId: $id) { __typename } }"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("webserver", [MAKE_DEV], indirect=True)
+def test_terminate_in_the_ui_cancels_a_run_and_no_console_shows_a_trace(
+    webserver: DevServer, tmp_path: Path, demo_api: DemoApi
+) -> None:
+    demo_api.fail("aliases", "status", status=403, times=None)
+    demo_api.fail("user", "hang", seconds=TIMEOUT * 5)
+    run = webserver.launch_all()
+    wait_until(lambda: demo_api.log("user"), STARTUP)
+    since = time.monotonic()
+    stopped = webserver.query(TERMINATE, id=run)["terminateRun"]
+    assert stopped["__typename"] == "TerminateRunSuccess"
+    assert webserver.run_status(run) == "CANCELED"
+    assert time.monotonic() - since < TIMEOUT
+    log = tmp_path / "log"
+    wait_until(lambda: "Stopped by you. Loaded: auth_tokens, deployments" in log.read_text())
+    shown = log.read_text()
+    assert shown.count("aliases failed: GET /v4/aliases answered 403") == 1
+    assert "Stack Trace" not in shown
+    assert "Traceback" not in shown
+    demo_api.heal()
+    assert webserver.run_status(webserver.launch_all()) == "SUCCESS"
+    assert_everything_equal(Project(tmp_path, demo_api.url), demo_api)
 
 
 BACKFILL = """

@@ -3,10 +3,18 @@
 An endpoint that fails, fails its own asset: the others load in the same run.
 """
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import dlt
-from dagster import AssetExecutionContext, AssetsDefinition, AssetSpec, MaterializeResult
+from dagster import (
+    AssetExecutionContext,
+    AssetsDefinition,
+    AssetSpec,
+    Failure,
+    MaterializeResult,
+)
 from dagster_dlt import DagsterDltResource, dlt_assets
 from dlt.extract import DltSource
 
@@ -15,14 +23,22 @@ from analytics_assets.assets.failures import failing_in_one_sentence
 from analytics_assets.assets.garbage import searching_new_objects_alone
 from analytics_assets.assets.keys import asset_key
 from analytics_assets.assets.load import AssetLoad
+from analytics_assets.assets.outage import NOT_TRIED, is_down
 from analytics_assets.assets.translator import ResourceTranslator
 from analytics_assets.assets.window_config import WindowConfig
 from analytics_assets.configuration import ApiConfig
 from analytics_assets.configuration.lineage import (
+    complete_endpoint,
     may_load_months_at_once,
+    parent_name,
     reloadable_resources,
+    resource_named,
 )
 from analytics_assets.resources import AnalyticsApi, Console, Warehouse
+from analytics_assets.source.probe import probe
+from analytics_assets.source.rate_limit import RateLimit
+from analytics_assets.source.telling import silent
+from analytics_assets.source.traffic import Traffic
 
 POOL = "analytics_api"
 """The pool of all that ask the API: `dagster.yaml` limits how many do at a time."""
@@ -54,6 +70,7 @@ def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
         config: WindowConfig,
     ) -> Iterator[MaterializeResult[None]]:
         with failing_in_one_sentence(name, api.retry_policy()):
+            _require_api(context, api_config, name, api)
             window = config.window()
             months = window.months if window and months_at_once else []
             with (
@@ -97,6 +114,29 @@ def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
     is_reloadable = name in reloadable_resources(api_config)
     asset = as_asset(load_what_is_new_or_a_window if is_reloadable else load_what_is_new)
     return asset.map_asset_specs(_without_objects)
+
+
+def _require_api(
+    context: AssetExecutionContext, config: ApiConfig, name: str, api: AnalyticsApi
+) -> None:
+    """Ends a load at once where the run has found out that the API is down.
+
+    Raises:
+        Failure: If it is.
+    """
+
+    def ask_once() -> None:
+        resource = resource_named(config, name)
+        # What a child asks for is known once its parents are.
+        if parent_name(resource) is None:
+            once = replace(api.retry_policy(), max_retries=0)
+            client = api.client(once, Traffic(silent), RateLimit(silent, longest_wait=math.inf))
+            with failing_in_one_sentence(name, once):
+                probe(complete_endpoint(config, resource), client, once)
+
+    if is_down(context.instance, context.run.run_id, ask_once):
+        why = f"the API at {api.address()} did not answer"
+        raise Failure(f"{name} was not tried: {why}.", metadata={NOT_TRIED: why})
 
 
 def _without_objects(spec: AssetSpec) -> AssetSpec:

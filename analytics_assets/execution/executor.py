@@ -40,6 +40,11 @@ def build_executor() -> ExecutorDefinition:
         ) from error
 
 
+def ends_with_summary(executor: ExecutorDefinition) -> bool:
+    """Whether the runs of an executor end with what they have done, on the same console."""
+    return executor.name in ("in_process", "multiprocess")
+
+
 def check_broker() -> None:
     """Looks for Celery's settings, without which it asks a server that nobody has started.
 

@@ -1,5 +1,8 @@
 """What a run has done, in a table and a sentence for each trouble: read from its events."""
 
+from __future__ import annotations
+
+import signal
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -16,7 +19,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from analytics_assets.source.errors import sentence_of
+from analytics_assets.execution.troubles import all_of, failures_by_cause, untried
 
 NUMBERS = {
     "rows": "dagster/row_count",
@@ -35,16 +38,19 @@ EVENTS = {
 }
 
 
-def summarize(instance: DagsterInstance, run: DagsterRun) -> Iterator[RenderableType]:
+def summarize(
+    instance: DagsterInstance, run: DagsterRun, told: int | None = None
+) -> Iterator[RenderableType]:
     """The end of a run as a person reads it: what was loaded, and what was not and why.
 
     Args:
         instance: Where the run's events are.
         run: The run, whose steps have ended.
+        told: The signal that has stopped it, if one has.
 
     Yields:
-        A table with a line for each asset, then a line for each step that failed, for each asset
-        that was not tried, and for each check that failed.
+        A table with a line for each asset, then a line for each cause of a failure, for the assets
+        that were not tried, and for each check that failed.
     """
     logs = instance.all_logs(run.run_id, of_type=EVENTS)
     events = [entry.dagster_event for entry in logs if entry.dagster_event]
@@ -61,13 +67,31 @@ def summarize(instance: DagsterInstance, run: DagsterRun) -> Iterator[Renderable
     if materializations:
         yield _table(materializations, checks)
     failures = [event for event in events if event.is_step_failure]
-    yield from map(_failure, failures)
-    tried = {str(event.step_key) for event in failures}
-    tried |= {materialization.asset_key.path[-1] for materialization in materializations}
+    loaded = {materialization.asset_key.path[-1] for materialization in materializations}
     selected = {key.path[-1] for key in run.asset_selection or ()}
-    for name in sorted(selected - tried):
-        yield Text(f"{name} was not tried: what it needs had failed.", style="yellow")
+    yield from _troubles(failures, loaded, selected, told)
     yield from (_finding(check) for check in checks if not check.passed)
+
+
+def _troubles(
+    failures: Sequence[DagsterEvent], loaded: set[str], selected: set[str], told: int | None
+) -> Iterator[Text]:
+    for said in failures_by_cause(failures, is_stopped=told is not None):
+        yield Text(said, style="bold red")
+    if told is not None:
+        yield Text(_stopped(told, loaded, selected), style="bold yellow")
+        return
+    tried = loaded | {str(event.step_key) for event in failures}
+    for said in untried(failures, selected - tried):
+        yield Text(said, style="yellow")
+
+
+def _stopped(number: int, loaded: set[str], selected: set[str]) -> str:
+    by = "you" if number == signal.SIGINT else signal.Signals(number).name
+    said = f"Stopped by {by}. Loaded: {all_of(sorted(loaded)) or 'nothing'}."
+    if missing := sorted(selected - loaded):
+        said += f" Not loaded: {all_of(missing)}. What was committed stays; the next run goes on."
+    return said
 
 
 def _table(
@@ -90,13 +114,6 @@ def _table(
             f"{sum(passed)} of {len(passed)} passed" if passed else "",
         )
     return table
-
-
-def _failure(event: DagsterEvent) -> Text:
-    data = event.step_failure_data
-    stated = data.user_failure_data.description if data.user_failure_data else None
-    said = stated or (data.error.message.strip() if data.error else "no reason was given")
-    return Text(f"{event.step_key} failed: {sentence_of(said)}", style="bold red")
 
 
 def _finding(check: AssetCheckEvaluation) -> Text:

@@ -109,6 +109,11 @@ class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provid
             "session": session,
         }
 
+    def address(self) -> str:
+        """Scheme and host of the API, for people."""
+        parts = urlsplit(self.base_url or os.environ.get(BASE_URL, ""))
+        return f"{parts.scheme}://{parts.netloc}"
+
     def start(self) -> int | None:
         """The first moment to load, in epoch milliseconds; None is the beginning."""
         text = self.start_date or os.environ.get(START_DATE)

@@ -15,7 +15,8 @@ DUCKDB_PRAGMAS = [
 ]
 SETTINGS = {
     # dlt reports usage to its makers unless told not to.
-    "runtime": {"dlthub_telemetry": False},
+    # It would keep the first Ctrl-C, or the UI's *Terminate*, to itself.
+    "runtime": {"dlthub_telemetry": False, "intercept_signals": False},
     # dlt leaves its load id out of Arrow tables otherwise.
     "normalize": {"parquet_normalizer": {"add_dlt_load_id": True}},
     "destination": {"duckdb": {"credentials": {"pragmas": DUCKDB_PRAGMAS}}},
