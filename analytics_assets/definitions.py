@@ -1,7 +1,6 @@
 """Composes the project: everything Dagster loads, built from the configuration."""
 
 from dagster import Definitions
-from dagster_dlt import DagsterDltResource
 
 from analytics_assets.assets import build_assets
 from analytics_assets.automation.alerts import build_alert_sensor
@@ -12,7 +11,7 @@ from analytics_assets.automation.schedules import build_schedules
 from analytics_assets.checks import build_checks
 from analytics_assets.configuration import ANALYTICS, ApiConfig, validate
 from analytics_assets.execution.executor import build_executor, ends_with_summary
-from analytics_assets.resources import AlertWebhook, AnalyticsApi, Console, Warehouse
+from analytics_assets.resources import AlertWebhook, AnalyticsApi, Console, DltRunner, Warehouse
 
 
 def build_definitions(config: ApiConfig) -> Definitions:
@@ -32,10 +31,10 @@ def build_definitions(config: ApiConfig) -> Definitions:
         sensors=[
             build_freshness_sensor(),
             *build_new_record_sensors(config),
-            build_alert_sensor(),
+            build_alert_sensor(config),
         ],
         resources={
-            "dlt": DagsterDltResource(),
+            "dlt": DltRunner(),
             "api": AnalyticsApi(),
             "warehouse": Warehouse(),
             "alert_webhook": AlertWebhook(),

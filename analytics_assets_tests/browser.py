@@ -106,6 +106,42 @@ class Ui:
         ).first.click()
         self.page.wait_for_url("**/runs/**")
 
+    def open_job(self, name: str, tab: str) -> None:
+        """Opens a tab of a job's page, by clicks from the overview."""
+        self.open("/overview")
+        self._link("Jobs").click()
+        self._link(name).click()
+        self._tab(tab).click()
+
+    def reload_months(self, months: str) -> None:
+        """Launches a backfill on a job's page, and opens the page of its first run."""
+        self.page.get_by_role("button", name="Launch backfill").click()
+        dialog = self.page.get_by_role("dialog")
+        dialog.get_by_placeholder("ex: 20").fill(months)
+        # The months are read when the field is left.
+        self.page.keyboard.press("Tab")
+        dialog.get_by_role("button", name="Submit").click()
+        expect(dialog).to_be_hidden()
+        self._tab("Runs").click()
+        run = self.page.locator("a[href*='/runs/']").first
+        # The daemon begins within half a minute.
+        run.wait_for(timeout=STARTUP * 1000)
+        run.click()
+
+    def reload_window(self, **days: str) -> None:
+        """Writes days into a job's Launchpad, and opens the page of the run that it launches."""
+        self.page.get_by_role("button", name="Launch Run").wait_for()
+        for name, day in days.items():
+            line = self.page.locator(".CodeMirror-line", has_text=f"{name}: the first day")
+            line.click()
+            self.page.keyboard.press("End")
+            for _ in line.inner_text().partition(": ")[2]:
+                self.page.keyboard.press("Shift+ArrowLeft")
+            self.page.keyboard.insert_text(day)
+        self.page.get_by_role("button", name="Launch Run").click()
+        self.page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
+        self.page.wait_for_url("**/runs/**")
+
     def expect_run(self, status: Literal["Success", "Failure"]) -> None:
         """Waits until the page of a run says how it ended."""
         expect(self._text(status)).to_be_visible(timeout=STARTUP * 1000)
@@ -134,6 +170,18 @@ class Ui:
         for theme in THEMES:
             self.page.emulate_media(color_scheme=theme)
             self.page.screenshot(path=folder / f"{name}_{theme}.png", animations="disabled")
+
+    def expect_no_texts(self, *texts: str) -> None:
+        """Holds that none of the texts stands anywhere in the page, once it is shown."""
+        shown = self.page.inner_text("body")
+        assert [text for text in texts if text in shown] == []
+
+    def _link(self, name: str) -> Locator:
+        return self.page.get_by_role("link", name=name).first
+
+    def _tab(self, name: str) -> Locator:
+        """A tab of a page: some are links, and some are buttons."""
+        return self.page.get_by_role("tab", name=name).or_(self._link(name)).first
 
     def _text(self, text: str) -> Locator:
         return self.page.get_by_text(text, exact=True).first

@@ -28,7 +28,7 @@ from analytics_assets_tests.support import (
     wait_until,
 )
 
-STARTUP = 180
+STARTUP = 600
 
 # What the README says to start, with the folder and the port of the test.
 MAKE_DEV = ("make dev BIN={bin} PORT={port} DAGSTER_HOME={home}",)

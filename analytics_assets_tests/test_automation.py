@@ -40,6 +40,7 @@ from analytics_assets.configuration import ANALYTICS
 from analytics_assets.definitions import build_definitions
 from analytics_assets.resources import AlertWebhook, AnalyticsApi
 from analytics_assets.source.errors import SettingError
+from analytics_assets_tests.reloads import as_window, reload_past
 from analytics_assets_tests.support import TOKEN, DemoApi, Project
 from analytics_assets_tests.webhook import SECRET, Webhook, running_webhook
 
@@ -329,6 +330,27 @@ def test_a_failed_load_is_told_once_and_its_recovery_once(
         "*analytics_assets is well again* after 1 min: the load of analytics/user",
     ]
     assert TOKEN not in json.dumps(webhook.bodies)
+
+
+def test_a_reload_that_failed_is_told_until_its_asset_is_loaded(
+    tmp_path: Path, demo_api: DemoApi, webhook: Webhook, alerts: Ticks
+) -> None:
+    project = Project(tmp_path, demo_api.url, instance=alerts.instance)
+    project.load_all("deployments", "deployment_events")
+    demo_api.fail("deployment_events", "status", status=403, times=None)
+    window = as_window(start="2026-05-01", end="2026-06-01")
+    failed = reload_past(demo_api.url, instance=alerts.instance, run_config=window)
+    assert not failed.success
+    assert alerts.reason() == "Told."
+    assert alerts.reason() == "Nothing new to tell."
+    demo_api.heal()
+    project.load_all("deployments", "deployment_events")
+    assert alerts.reason() == "Told."
+    alert, recovery = webhook.texts
+    assert "analytics/deployment_events was not loaded: GET /v3/deployments/" in alert
+    assert "analytics/deployments was" not in alert, "it was loaded"
+    assert f"runs/{failed.run_id}|" in alert
+    assert recovery.endswith("the load of analytics/deployment_events")
 
 
 def test_a_check_that_fails_is_told_and_its_recovery_too(

@@ -27,9 +27,10 @@ from analytics_assets.execution import executor
 from analytics_assets.resources import alert_webhook, api, warehouse
 from analytics_assets_tests.cluster import MAKE_TABLES
 from analytics_assets_tests.demo_api.server import REPOSITORY
+from analytics_assets_tests.reloads import as_window
 from analytics_assets_tests.support import MATERIALIZE as MATERIALIZE_CLI
 from analytics_assets_tests.support import DemoApi, Project, run_cli, running_demo_api
-from analytics_assets_tests.test_history import WINDOW, of_window
+from analytics_assets_tests.test_history import WINDOW
 
 MATERIALIZE = ".venv/bin/dagster asset materialize -m analytics_assets.definitions --select"
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -219,7 +220,7 @@ def test_the_services_start_the_commands_that_are_tested() -> None:
 
 def test_the_window_in_the_readme_is_the_one_that_is_tested() -> None:
     (window,) = blocks("yaml")
-    assert yaml.safe_load(window) == of_window(WINDOW)
+    assert yaml.safe_load(window) == as_window(**WINDOW)
 
 
 def test_each_promise_names_a_test_that_exists() -> None:

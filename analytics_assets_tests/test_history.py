@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import DagsterInstance, ExecuteInProcessResult
+from dagster import ExecuteInProcessResult
 
 from analytics_assets.configuration import ANALYTICS
 from analytics_assets.definitions import build_definitions
-from analytics_assets.resources import AnalyticsApi
 from analytics_assets.source import fan_out
+from analytics_assets_tests.reloads import as_window, created_within, reload_past, spoil_oldest
 from analytics_assets_tests.support import (
     MODULE,
-    TOKEN,
     DemoApi,
     Project,
     assert_equal,
@@ -39,17 +38,11 @@ def of_window(window: dict[str, str]) -> dict[str, Any]:
 
 
 def reload_month(api: DemoApi) -> ExecuteInProcessResult:
-    definitions = build_definitions(ANALYTICS)
-    definitions.resources["api"] = AnalyticsApi(  # type: ignore[index]
-        base_url=api.url, access_token=TOKEN, backoff_factor=0.01
-    )
-    return definitions.resolve_job_def("reload_history").execute_in_process(
-        partition_key=MONTH, instance=DagsterInstance.ephemeral(), raise_on_error=False
-    )
+    return reload_past(api.url, partition_key=MONTH)
 
 
 def created_in_month(api: DemoApi) -> set[str]:
-    return {uid for (uid,), row in api.rows("deployments").items() if START <= row["created"] < END}
+    return created_within(api, START, END)
 
 
 def asked(api: DemoApi) -> set[str]:
@@ -59,10 +52,7 @@ def asked(api: DemoApi) -> set[str]:
 
 def spoil_an_old_deployment(api: DemoApi) -> str:
     """Changes a deployment of the month that no look-back reaches, at the server."""
-    rows = api.rows("deployments")
-    uid = min(created_in_month(api), key=lambda uid: rows[(uid,)]["created"])
-    api.control("POST", f"/rows/deployments?id={uid}", set={"state": "CANCELED", "late": "yes"})
-    return uid
+    return spoil_oldest(api, START, END)
 
 
 def test_a_month_is_asked_for_exactly_and_what_was_changed_in_it_arrives(
@@ -224,7 +214,7 @@ def test_a_resource_without_history_takes_no_window() -> None:
 @pytest.mark.long
 def test_a_window_is_loaded_again_from_the_command_line(tmp_path: Path, demo_api: DemoApi) -> None:
     config = tmp_path / "window.yaml"
-    config.write_text(json.dumps(of_window(WINDOW)))
+    config.write_text(json.dumps(as_window(**WINDOW)))
     job = ["job", "execute", "-m", MODULE, "-j", "reload_history", "--config", str(config)]
     run = run_cli(*job, api=demo_api)
     assert run.returncode == 0, run.stderr

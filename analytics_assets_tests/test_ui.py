@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 from analytics_assets_tests.browser import CHROMIUM, Ui, browsing
 from analytics_assets_tests.demo_api.server import REPOSITORY
 from analytics_assets_tests.dev_server import MAKE_DEV, DevServer, serving
+from analytics_assets_tests.reloads import spoil_oldest
 from analytics_assets_tests.stores import DuckDbFile
 from analytics_assets_tests.support import (
     PARENTS,
@@ -34,17 +35,25 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def demo_api() -> Iterator[DemoApi]:
     """A demo API whose newest rows are of today: pictures show the last 30 days."""
     with running_demo_api("--anchor", datetime.now(timezone.utc).isoformat()) as api:
         yield api
 
 
-@pytest.fixture
-def server(tmp_path: Path, demo_api: DemoApi) -> Iterator[DevServer]:
-    """`make dev` over the demo API."""
-    with serving(MAKE_DEV, tmp_path, demo_api) as server:
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> DuckDbFile:
+    """The warehouse of all tests."""
+    return DuckDbFile.in_folder(tmp_path_factory.mktemp("warehouse"))
+
+
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, demo_api: DemoApi, store: DuckDbFile
+) -> Iterator[DevServer]:
+    """`make dev` over the demo API, one for all tests: it takes its time to start."""
+    with serving(MAKE_DEV, tmp_path_factory.mktemp("dev"), demo_api, **store.settings) as server:
         yield server
 
 
@@ -64,12 +73,11 @@ def test_the_graph_draws_nine_assets_and_three_edges(ui: Ui) -> None:
 
 
 def test_what_is_materialized_from_the_graph_is_in_the_warehouse(
-    ui: Ui, tmp_path: Path, demo_api: DemoApi
+    ui: Ui, store: DuckDbFile, demo_api: DemoApi
 ) -> None:
     ui.materialize("key:analytics/deployment*", assets=2)
     ui.expect_run("Success")
     ui.take(SCREENSHOTS, "run_that_succeeded")
-    store = DuckDbFile.in_folder(tmp_path)
     for resource in ("deployments", "deployment_events"):
         assert_equal(stored_rows(store, resource), demo_api.rows(resource))
 
@@ -80,6 +88,7 @@ def test_a_failed_asset_says_in_its_run_what_to_do(
     demo_api.fail("user", "status", status=403, times=None)
     run_id = server.launch_all()
     assert server.run_status(run_id) == "FAILURE"
+    demo_api.heal()
     ui.open(f"/runs/{run_id}")
     ui.expect_run("Failure")
     # The list of the steps that failed leads to the error.
@@ -93,14 +102,76 @@ def test_a_failed_asset_says_in_its_run_what_to_do(
     ui.take(SCREENSHOTS, "error")
 
 
-def test_the_page_of_an_asset_says_what_it_is_and_how_it_is(ui: Ui, server: DevServer) -> None:
+def test_the_past_is_loaded_again_by_clicks(
+    ui: Ui, server: DevServer, store: DuckDbFile, demo_api: DemoApi
+) -> None:
+    assert server.run_status(server.launch_all()) == "SUCCESS"
+    today = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+    month = (today.replace(day=1) - timedelta(days=15)).replace(day=1)
+    for first, end in ((month, today.replace(day=1)), (month - timedelta(days=9), month)):
+        start, after = (int(day.timestamp() * 1000) for day in (first, end))
+        uid = spoil_oldest(demo_api, start, after)
+        assert stored_rows(store, "deployments")[(uid,)].get("late") is None
+        if first is month:
+            ui.open_job("reload_history", "Partitions")
+            ui.take(SCREENSHOTS, "reload_months")
+            ui.reload_months(f"{month:%Y-%m-%d}")
+        else:
+            ui.open_job("reload_history", "Launchpad")
+            ui.take(SCREENSHOTS, "reload_window")
+            ui.reload_window(start=f"{first:%Y-%m-%d}", end=f"{end:%Y-%m-%d}")
+        ui.expect_run("Success")
+        assert stored_rows(store, "deployments")[(uid,)]["late"] == "yes"
+        for resource in ("deployments", "deployment_events"):
+            assert_equal(stored_rows(store, resource), demo_api.rows(resource))
+    ui.take(SCREENSHOTS, "run_that_reloaded")
+
+
+def test_a_reload_that_nobody_gave_a_window_says_so(ui: Ui) -> None:
+    ui.open_job("reload_history", "Launchpad")
+    ui.reload_window()
+    ui.expect_run("Failure")
+    ui.page.get_by_text("window.deployments", exact=True).first.click()
+    sentence = "A reload needs a window, and nothing was loaded"
+    expect(ui.page.get_by_text(sentence).first).to_be_visible()
+
+
+def test_each_page_says_what_a_newcomer_asks(ui: Ui, server: DevServer) -> None:
+    ui.open("/assets")
+    description = ui.page.get_by_text("Teams that the token can see, some of them in a short form.")
+    expect(description.first).to_be_visible()
+    ui.take(SCREENSHOTS, "catalog")
+    ui.expect_no_texts("`", "](", "https://")
+    pages = {
+        "jobs/load_hourly": "Loads what is new of projects, teams, environments, aliases and",
+        "jobs/reload_history": "Loads a past window of deployments and deployment_events again.",
+        "jobs/reload_deployment_events": "Loads a past window of deployment_events again.",
+        "resources/dlt": "Runs dlt's pipelines: they read the API and write the warehouse.",
+        "resources/console": "Shows the progress of long fan-outs on a terminal.",
+        "schedules/hourly": "Loads what is new of projects, teams, environments, aliases and",
+        "sensors/alerts": "Tells the webhook in ANALYTICS_ALERT_WEBHOOK what failed or is stale",
+    }
+    for path, text in pages.items():
+        ui.open(f"/locations/analytics_assets/{path}")
+        expect(ui.page.get_by_text(text).first).to_be_visible()
+        ui.take(SCREENSHOTS, path.replace("/", "_"))
+
+
+def test_the_page_of_an_asset_says_what_it_is_and_how_it_is(
+    ui: Ui, server: DevServer, store: DuckDbFile, demo_api: DemoApi
+) -> None:
+    # Pictures are drawn of what has changed.
+    demo_api.add_deployments(1)
     assert server.run_status(server.launch_all()) == "SUCCESS"
     ui.open("/assets/analytics/deployments")
     ui.expect_texts(
         "Deployments: each time that a project was built and put online, with its state, "
         "its creator and its commit.",
+        "From GET /v6/deployments; each load asks for what is newer than 3 days before its newest "
+        "row.",
+        "The job reload_history loads past months of it again.",
         "analytics.deployments",
-        "400",
+        str(len(demo_api.rows("deployments"))),
         "data",
         "cadence: quarter_hourly",
         "load: incremental",
@@ -109,7 +180,11 @@ def test_the_page_of_an_asset_says_what_it_is_and_how_it_is(ui: Ui, server: DevS
         "aliasAssigned",
         "When its build began, in epoch milliseconds.",
         "api_documentation",
+        # Where the rows come from, and where they are.
+        demo_api.url,
+        f"{store.file} (duckdb)",
     )
+    ui.expect_no_texts("dagster_dlt", "unserializable", "DltSource", demo_api.token)
     ui.expect_after_reload("Passing")
     ui.take(SCREENSHOTS, "asset_overview")
     ui.page.get_by_text("Plots", exact=True).click()
@@ -130,9 +205,13 @@ def test_the_page_of_an_asset_says_what_it_is_and_how_it_is(ui: Ui, server: DevS
         "seconds_loading",
         "watermark_after",
         "newest_rows",
-        # Of the preview.
-        "isRollbackCandidate",
     )
+    preview = ui.page.get_by_role("row", name="newest_rows")
+    headings = preview.locator("table th, table thead td").all_inner_texts()
+    assert headings == ["name", "createdAt", "state", "target", "type", "readySubstate", "id"]
+    newest = max(demo_api.rows("deployments").values(), key=lambda row: int(row["created"]))
+    moment = datetime.fromtimestamp(newest["created"] / 1000, timezone.utc)
+    expect(preview.get_by_text(f"{moment:%Y-%m-%d %H:%M:%S} UTC").first).to_be_visible()
     ui.take(SCREENSHOTS, "asset_events")
     for name in ("deployments_per_day", "build_time"):
         ui.page.get_by_role("row", name=name).get_by_text("[Show Markdown]").click()

@@ -147,7 +147,7 @@ def _await_runs(cluster: Cluster, backfill_id: str, count: int) -> list[dict[str
 
 
 def _load_seconds(run: dict[str, Any]) -> float:
-    (step,) = [step for step in run["stepStats"] if step["stepKey"] == CHILD]
+    (step,) = [step for step in run["stepStats"] if step["stepKey"].endswith(CHILD)]
     return float(step["endTime"] - step["startTime"])
 
 

@@ -1,5 +1,5 @@
 """The Dagster assets: one for each resource of the configuration."""
 
-from analytics_assets.assets.factory import build_assets
+from analytics_assets.assets.factory import POOL, build_assets, build_load
 
-__all__ = ["build_assets"]
+__all__ = ["POOL", "build_assets", "build_load"]

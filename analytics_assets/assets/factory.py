@@ -4,8 +4,9 @@ An endpoint that fails, fails its own asset: the others load in the same run.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any, TypeAlias
 
 import dlt
 from dagster import (
@@ -14,8 +15,10 @@ from dagster import (
     AssetSpec,
     Failure,
     MaterializeResult,
+    OpExecutionContext,
+    multi_asset,
 )
-from dagster_dlt import DagsterDltResource, dlt_assets
+from dagster_dlt import DagsterDltResource, build_dlt_asset_specs
 from dlt.extract import DltSource
 
 from analytics_assets.assets.dlt_log import dlt_logs_to
@@ -40,6 +43,11 @@ from analytics_assets.source.rate_limit import RateLimit
 from analytics_assets.source.telling import silent
 from analytics_assets.source.traffic import Traffic
 
+Context: TypeAlias = AssetExecutionContext | OpExecutionContext
+Load: TypeAlias = Callable[
+    [Context, DagsterDltResource, AnalyticsApi, Warehouse, Console, WindowConfig], dict[str, Any]
+]
+
 POOL = "analytics_api"
 """The pool of all that ask the API: `dagster.yaml` limits how many do at a time."""
 
@@ -49,26 +57,19 @@ def build_assets(config: ApiConfig) -> list[AssetsDefinition]:
     return [_build_asset(config, str(resource["name"])) for resource in config["resources"]]
 
 
-def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
+def build_load(api_config: ApiConfig, name: str) -> Load:
+    """What loads a resource in a step of any kind, and returns what the step is to report."""
     translator = ResourceTranslator(api_config)
     months_at_once = may_load_months_at_once(api_config, name)
-    as_asset = dlt_assets(
-        name=name,
-        dlt_source=_named_source(name),
-        # A load makes its own pipeline: one made here would create a directory at import.
-        dlt_pipeline=None,  # type: ignore[arg-type]
-        dagster_dlt_translator=translator,
-        pool=POOL,
-    )
 
     def load(
-        context: AssetExecutionContext,
+        context: Context,
         dlt: DagsterDltResource,
         api: AnalyticsApi,
         warehouse: Warehouse,
         console: Console,
         config: WindowConfig,
-    ) -> Iterator[MaterializeResult[None]]:
+    ) -> dict[str, Any]:
         with failing_in_one_sentence(name, api.retry_policy()):
             _require_api(context, api_config, name, api)
             window = config.window()
@@ -89,7 +90,13 @@ def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
                         asset_load.note(pipeline)
                 asset_load.note_window()
                 asset_load.check_that_parents_answered()
-                yield MaterializeResult(asset_key=asset_key(name), metadata=asset_load.metadata())
+                return asset_load.metadata()
+
+    return load
+
+
+def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
+    load = build_load(api_config, name)
 
     def load_what_is_new(
         context: AssetExecutionContext,
@@ -98,7 +105,8 @@ def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
         warehouse: Warehouse,
         console: Console,
     ) -> Iterator[MaterializeResult[None]]:
-        yield from load(context, dlt, api, warehouse, console, WindowConfig())
+        loaded = load(context, dlt, api, warehouse, console, WindowConfig())
+        yield MaterializeResult(asset_key=asset_key(name), metadata=loaded)
 
     # Dagster reads an asset's run configuration off the signature, and only these have one.
     def load_what_is_new_or_a_window(
@@ -109,16 +117,27 @@ def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
         warehouse: Warehouse,
         console: Console,
     ) -> Iterator[MaterializeResult[None]]:
-        yield from load(context, dlt, api, warehouse, console, config)
+        loaded = load(context, dlt, api, warehouse, console, config)
+        yield MaterializeResult(asset_key=asset_key(name), metadata=loaded)
 
     is_reloadable = name in reloadable_resources(api_config)
-    asset = as_asset(load_what_is_new_or_a_window if is_reloadable else load_what_is_new)
-    return asset.map_asset_specs(_without_objects)
+    # What `dlt_assets` does, but for what the specs hold: an asset keeps the metadata that it was
+    # made with, whatever `map_asset_specs` takes out of it later.
+    as_asset = multi_asset(name=name, specs=_specs(api_config, name), can_subset=True, pool=POOL)
+    return as_asset(load_what_is_new_or_a_window if is_reloadable else load_what_is_new)
 
 
-def _require_api(
-    context: AssetExecutionContext, config: ApiConfig, name: str, api: AnalyticsApi
-) -> None:
+def _specs(config: ApiConfig, name: str) -> list[AssetSpec]:
+    specs = build_dlt_asset_specs(
+        dlt_source=_named_source(name),
+        # A load makes its own pipeline: one made here would create a directory at import.
+        dlt_pipeline=None,  # type: ignore[arg-type]
+        dagster_dlt_translator=ResourceTranslator(config),
+    )
+    return [*map(_without_objects, specs)]
+
+
+def _require_api(context: Context, config: ApiConfig, name: str, api: AnalyticsApi) -> None:
     """Ends a load at once where the run has found out that the API is down.
 
     Raises:
@@ -140,7 +159,10 @@ def _require_api(
 
 
 def _without_objects(spec: AssetSpec) -> AssetSpec:
-    """Without dagster-dlt's own objects in the metadata, which the UI shows as unreadable."""
+    """Without dagster-dlt's own objects in the metadata, which the UI shows as unreadable.
+
+    A load hands them to dagster-dlt itself.
+    """
     metadata = {key: value for key, value in spec.metadata.items() if "dagster_dlt/" not in key}
     return spec.replace_attributes(metadata=metadata)
 

@@ -22,6 +22,7 @@ from analytics_assets.configuration.lineage import (
 from analytics_assets.pictures import draw_pictures
 from analytics_assets.resources import AnalyticsApi, Warehouse
 from analytics_assets.resources.one_load import Turn
+from analytics_assets.resources.place import address_without_secrets, place_of
 from analytics_assets.resources.warehouse import DATASET
 from analytics_assets.source.ahead import session_of
 from analytics_assets.source.batches import Collector
@@ -41,6 +42,7 @@ from analytics_assets.source.telling import Sparsely, Tell
 from analytics_assets.source.traffic import Traffic
 from analytics_assets.source.watermark import Watermark
 from analytics_assets.source.window import Window
+from analytics_assets.source.wording import counted
 
 MOST_MERGED_NAMED = 10
 """Keys of merged rows that a materialization names."""
@@ -87,6 +89,7 @@ class AssetLoad:
         self._rate_limit = RateLimit(told_sparsely, api.retry_policy().max_wait)
         self._fan_out = FanOut(name, self._traffic, tell, show, api.most_bad_parents)
         self._watermark = Watermark(config, name, tell)
+        self._address = ""
         self._brought = 0
         self._unchanged = 0
         self._merged: list[Key] = []
@@ -98,6 +101,7 @@ class AssetLoad:
         """The sources of the loads; each is to be loaded before the next one is asked for."""
         self._tell(f"{request_of(self._resource)}: {self._what_is_asked_for()}.")
         client = self._api.client(self._api.retry_policy(), self._traffic, self._rate_limit)
+        self._address = address_without_secrets(str(client["base_url"]))
         collector = Collector(self._traffic)
         is_over = False
         with session_of(client):
@@ -178,6 +182,8 @@ class AssetLoad:
         report = {
             "dagster/row_count": rows,
             "dagster/table_name": f"{DATASET}.{self._name}",
+            "loaded_from": self._address,
+            "stored_in": f"{place_of(self._client)} ({self._warehouse.destination_name})",
             "rows_new": new,
             "rows_changed": brought - new,
             "rows_unchanged": self._unchanged,
@@ -188,7 +194,7 @@ class AssetLoad:
             **seconds_in(self._phases),
             "seconds": round(time.monotonic() - self._started, 2),
             **self._watermarks(),
-            "newest_rows": newest_rows(self._resource, self._client),
+            "newest_rows": newest_rows(self._config, self._resource, self._client),
         }
         report |= self._numbers_of_parents()
         if self._merged:
@@ -198,10 +204,11 @@ class AssetLoad:
             report["rows_no_longer_listed"] = count_no_longer_listed(
                 open_dataset, self._name, pending_parents(self._state)
             )
+        requests = counted(self._traffic.requests, "request")
         self._tell(
-            f"{new} rows new, {brought - new} changed, {report['rows_unchanged']} unchanged; "
-            f"{rows} in {DATASET}.{self._name}. {self._traffic.requests} requests, "
-            f"{report['seconds']} s, of which {report['seconds_waited']} s waited for the API."
+            f"{counted(new, 'row')} new, {brought - new} changed, {self._unchanged} unchanged; "
+            f"{rows} in {DATASET}.{self._name}. {requests}, {report['seconds']} s, of which "
+            f"{report['seconds_waited']} s waited for the API."
         )
         return report | draw_pictures(
             self._resource,

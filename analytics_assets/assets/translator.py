@@ -15,6 +15,7 @@ from analytics_assets.configuration.lineage import (
     how_it_is_loaded,
     is_listed_in_full,
     parent_name,
+    reloadable_resources,
     resource_named,
 )
 from analytics_assets.resources.warehouse import DATASET
@@ -58,11 +59,13 @@ class ResourceTranslator(DagsterDltTranslator):
         )
 
     def _description(self, resource: ResourceConfig) -> str:
-        request = f"`{request_of(resource)}`"
-        if documentation := resource.get("documentation"):
-            request = f"[{request}]({documentation})"
+        """What the asset holds, and where it comes from: the list of assets shows it as it is."""
         loads = how_it_is_loaded(self.config, resource)
-        return f"{resource['description']}\n\nFrom {request}; each load asks for {loads}."
+        source = f"From {request_of(resource)}; each load asks for {loads}."
+        paragraphs = [resource["description"], source]
+        if resource["name"] in reloadable_resources(self.config):
+            paragraphs.append("The job reload_history loads past months of it again.")
+        return "\n\n".join(paragraphs)
 
 
 def request_of(resource: ResourceConfig) -> str:

@@ -1,4 +1,4 @@
-"""The run configuration of an asset that can load a stretch of time again."""
+"""The run configuration of what can load a window of time again."""
 
 from dagster import Config
 from pydantic import Field
@@ -38,6 +38,32 @@ class WindowConfig(Config):
             raise SettingError(
                 f"The window begins at {self.start}, which is in the future (UTC): there is "
                 "nothing to load again."
+            )
+        return window
+
+
+START = "the first day to load again, like 2026-05-01"
+END = "the first day not to load again, like 2026-06-01"
+
+
+class ReloadConfig(WindowConfig):
+    """The window of a job that loads nothing but a window: the Launchpad shows what to write."""
+
+    start: str = Field(default=START, description=WindowConfig.model_fields["start"].description)
+    end: str = Field(default=END, description=WindowConfig.model_fields["end"].description)
+
+    def window(self) -> Window:
+        """The window.
+
+        Raises:
+            SettingError: If none is given, and as `WindowConfig.window`.
+        """
+        window = None if {self.start, self.end} & {START, END, ""} else super().window()
+        if window is None:
+            raise SettingError(
+                "A reload needs a window, and nothing was loaded: choose months on the job's page "
+                "under Partitions, or write `start` and `end` in its Launchpad "
+                "(docs/operations.md)."
             )
         return window
 

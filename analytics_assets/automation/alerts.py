@@ -14,6 +14,7 @@ from dagster import (
     sensor,
 )
 
+from analytics_assets.assets.keys import asset_key
 from analytics_assets.automation.health import names_of, states_of
 from analytics_assets.automation.incidents import (
     Change,
@@ -24,6 +25,8 @@ from analytics_assets.automation.incidents import (
     from_cursor,
 )
 from analytics_assets.automation.switch import sensor_status
+from analytics_assets.configuration import ApiConfig
+from analytics_assets.configuration.lineage import reload_jobs
 from analytics_assets.resources.alert_webhook import ALERT_WEBHOOK, AlertNotSentError, AlertWebhook
 
 SECONDS_BETWEEN_TICKS = 30
@@ -31,8 +34,9 @@ MOST_LINES = 10
 """Problems that one message spells out."""
 
 
-def build_alert_sensor() -> SensorDefinition:
+def build_alert_sensor(config: ApiConfig) -> SensorDefinition:
     """The sensor that alerts."""
+    reloads = {job: [*map(asset_key, names)] for job, names in reload_jobs(config).items()}
 
     @sensor(
         name="alerts",
@@ -53,7 +57,7 @@ def build_alert_sensor() -> SensorDefinition:
         gone = {name for incident in incidents for name in incident.problems}.difference(
             names_of(assets, checks)
         )
-        states = {**dict.fromkeys(gone), **states_of(context.instance, assets, checks)}
+        states = {**dict.fromkeys(gone), **states_of(context.instance, assets, checks, reloads)}
         change = follow(incidents, states, time.time())
         message = _message(change, alert_webhook.link_to_run)
         try:

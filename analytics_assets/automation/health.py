@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
@@ -11,10 +11,13 @@ from dagster import (
     AssetCheckKey,
     AssetCheckSeverity,
     AssetKey,
+    DagsterEvent,
     DagsterEventType,
     DagsterInstance,
     DagsterRun,
     DagsterRunStatus,
+    EventLogEntry,
+    RunsFilter,
 )
 
 # What an instance answers of freshness and checks has no public name.
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
 TIME_TO_RECOVER = timedelta(minutes=3)
 """How long an asset may be stale before that is a problem: it is loaded by itself meanwhile."""
+ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 FindRun: TypeAlias = Callable[[str], DagsterRun | None]
 """Looks a run up by its id."""
 RUNS_TO_LOOK_BACK = 25
@@ -41,7 +45,10 @@ not to be told."""
 
 
 def states_of(
-    instance: DagsterInstance, assets: Collection[AssetKey], checks: Collection[AssetCheckKey]
+    instance: DagsterInstance,
+    assets: Collection[AssetKey],
+    checks: Collection[AssetCheckKey],
+    reloads: Mapping[str, Collection[AssetKey]],
 ) -> States:
     """What is wrong with assets and checks.
 
@@ -49,6 +56,7 @@ def states_of(
         instance: Where Dagster keeps its records.
         assets: The assets to look at.
         checks: The checks to look at.
+        reloads: The jobs that load assets without being jobs of assets, and those assets.
 
     Returns:
         A state for each load, freshness and check that has one: what is under way for the first
@@ -58,6 +66,7 @@ def states_of(
     find_run = cache(instance.get_run_by_id)
     return {
         **dict(_load_states(instance, find_run, assets)),
+        **dict(_reload_problems(instance, reloads)),
         **dict(_freshness_states(instance, assets)),
         **dict(_check_states(instance, find_run, checks)),
     }
@@ -93,6 +102,28 @@ def _load_states(
             yield name, Problem(_reason(instance, entry.asset_key, run.run_id), run.run_id)
 
 
+def _reload_problems(
+    instance: DagsterInstance, reloads: Mapping[str, Collection[AssetKey]]
+) -> Iterator[tuple[str, Problem]]:
+    """The assets that the last run of a job was to load and did not, and no run has since.
+
+    The records of an asset know nothing of such a run: it is no run of assets.
+    """
+    for job, assets in reloads.items():
+        ended = RunsFilter(job_name=job, statuses=ENDED)
+        for record in instance.get_run_records(ended, limit=1):
+            run = record.dagster_run
+            if run.status is not DagsterRunStatus.FAILURE:
+                continue
+            for asset in instance.get_asset_records(list(assets)):
+                loaded = asset.asset_entry.last_materialization
+                if not _has_loaded(asset.asset_entry, run) and (
+                    loaded is None or loaded.timestamp < (record.end_time or 0)
+                ):
+                    key = asset.asset_entry.asset_key
+                    yield _load_of(key), Problem(_reason(instance, key, run.run_id), run.run_id)
+
+
 def _last_run_to_load(
     instance: DagsterInstance, find_run: FindRun, entry: AssetEntry
 ) -> DagsterRun | None:
@@ -120,14 +151,19 @@ def _reason(instance: DagsterInstance, key: AssetKey, run_id: str) -> str:
     failures = instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE)
     events = [event.dagster_event for event in failures if event.dagster_event]
     for event in events:
-        if event.step_key == key.path[-1]:
+        if _asset_of(event) == key.path[-1]:
             stated = event.step_failure_data.user_failure_data
             said = (stated.description if stated else None) or "its run says why."
             return f"{asset} was not loaded: {sentence_of(said)}"
     begun = instance.all_logs(run_id, of_type=DagsterEventType.STEP_START)
-    if events and not any(event.step_key == key.path[-1] for event in begun):
+    if events and not any(_asset_of(event) == key.path[-1] for event in begun):
         return f"{asset} was not loaded: what it is made from was not."
     return f"{asset} was not loaded: its run ended before it was done."
+
+
+def _asset_of(event: DagsterEvent | EventLogEntry) -> str:
+    """The asset of a step; in a job that loads a window again it is a part of a larger step."""
+    return str(event.step_key).rpartition(".")[2]
 
 
 def _freshness_states(

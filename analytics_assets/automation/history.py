@@ -1,59 +1,165 @@
-"""Jobs that load past months again, from the UI's backfill page or the command line.
+"""Jobs that load the past again: chosen months, or any window.
 
-Their assets stay unpartitioned: a month is run configuration (Dagster, `PartitionedConfig`), so
-that what the schedules load is not bound to it, nor moved by it.
+They are jobs of operations, not of assets: of a job of assets that have no partitions the UI offers
+neither months nor a window, and its button loads what is new. The assets stay unpartitioned: a
+month is run configuration (Dagster, `PartitionedConfig`), so that what the schedules load is not
+bound to it, nor moved by it.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 from dagster import (
-    AssetSelection,
+    AssetCheckEvaluation,
+    AssetCheckResult,
+    AssetKey,
+    AssetMaterialization,
+    ConfigMapping,
+    DagsterInstance,
+    DependencyDefinition,
+    GraphDefinition,
+    In,
+    JobDefinition,
     MonthlyPartitionsDefinition,
+    NodeInvocation,
+    Nothing,
+    OpDefinition,
+    OpExecutionContext,
+    Out,
+    Output,
     PartitionedConfig,
-    define_asset_job,
+    op,
 )
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+# What a check was run on has no public name.
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
+from dagster_dlt import DagsterDltResource
+
+from analytics_assets.assets import POOL, build_load
 from analytics_assets.assets.keys import asset_key
+from analytics_assets.assets.window_config import ReloadConfig
+from analytics_assets.checks import build_check_run
 from analytics_assets.configuration import ApiConfig
 from analytics_assets.configuration.lineage import (
     parent_name,
+    reload_jobs,
     reloadable_resources,
     resource_named,
 )
+from analytics_assets.resources import AnalyticsApi, Console, Warehouse
+from analytics_assets.source.wording import listed
+
+Reported: TypeAlias = AssetMaterialization | AssetCheckEvaluation | Output[None]
+
+WINDOW = "window"
+"""What the window is called in the run configuration."""
+AFTER = "after"
+"""The input by which a child waits for its parent."""
 
 
-def build_history_jobs(config: ApiConfig) -> list[UnresolvedAssetJobDefinition]:
-    """The jobs that load months again; none where no resource has a history.
-
-    `reload_history` loads all resources that have one, and one for each of their children loads
-    that alone: its months may be loaded at once where the destination takes that, the first time,
-    too.
-    """
-    names = reloadable_resources(config)
-    children = [name for name in names if parent_name(resource_named(config, name))]
-    jobs = {"reload_history": names} if names else {}
-    jobs |= {f"reload_{child}": [child] for child in children}
-    return [_build_history_job(job, config, loaded) for job, loaded in jobs.items()]
+def build_history_jobs(config: ApiConfig) -> list[JobDefinition]:
+    """The jobs that load the past again; none where no resource has a history."""
+    reloads = {name: _build_reload(config, name) for name in reloadable_resources(config)}
+    return [
+        _build_history_job(job, config, {name: reloads[name] for name in names})
+        for job, names in reload_jobs(config).items()
+    ]
 
 
 def _build_history_job(
-    job: str, config: ApiConfig, names: Sequence[str]
-) -> UnresolvedAssetJobDefinition:
+    job: str, config: ApiConfig, reloads: dict[str, OpDefinition]
+) -> JobDefinition:
     # The current month is one of them, too.
     months = MonthlyPartitionsDefinition(config["history_start"], end_offset=1)
 
     def window_of(month: str) -> dict[str, Any]:
         start, end = months.time_window_for_partition_key(month)
         window = {"start": start.isoformat(), "end": end.isoformat()}
-        return {"ops": {name: {"config": window} for name in names}}
+        return {"ops": {WINDOW: {"config": window}}}
 
-    return define_asset_job(
-        job,
-        AssetSelection.assets(*map(asset_key, names)),
-        description=f"Loads past months of {' and '.join(names)} again.",
+    description = (
+        f"Loads a past window of {listed(list(reloads))} again. Whole months: under *Partitions*, "
+        "press *Launch backfill*. Any window: in the *Launchpad*, write its start and end."
+    )
+    return GraphDefinition(
+        name=job,
+        description=description,
+        node_defs=[_build_window(f"{job}_{WINDOW}", config, reloads)],
+        dependencies={NodeInvocation(f"{job}_{WINDOW}", alias=WINDOW): {}},
+    ).to_job(
         config=PartitionedConfig(partitions_def=months, run_config_for_partition_key_fn=window_of),
         # A backfill of years lets the runs of the schedules go first.
         tags={"dagster/priority": "-1"},
+    )
+
+
+def _build_window(
+    name: str, config: ApiConfig, reloads: dict[str, OpDefinition]
+) -> GraphDefinition:
+    """What loads one window, written once, of several resources: parents before children."""
+
+    def to_each(window: dict[str, Any]) -> dict[str, Any]:
+        return {resource: {"config": window} for resource in reloads}
+
+    parents = {resource: parent_name(resource_named(config, resource)) for resource in reloads}
+    return GraphDefinition(
+        name=name,
+        description=f"Loads {listed(list(reloads))} of a window again.",
+        node_defs=list(reloads.values()),
+        dependencies={
+            NodeInvocation(reload.name, alias=resource): (
+                {AFTER: DependencyDefinition(parent)}
+                if (parent := parents[resource]) in reloads
+                else {}
+            )
+            for resource, reload in reloads.items()
+        },
+        config=ConfigMapping(to_each, config_schema=ReloadConfig.to_config_schema().as_field()),
+    )
+
+
+def _build_reload(config: ApiConfig, name: str) -> OpDefinition:
+    load, run_checks = build_load(config, name), build_check_run(config, name)
+
+    @op(
+        name=f"window_of_{name}",
+        description=f"Loads a window of {name} again, and checks the table.",
+        ins={AFTER: In(Nothing)},
+        out=Out(Nothing),
+        pool=POOL,
+    )
+    def reload(
+        context: OpExecutionContext,
+        config: ReloadConfig,
+        dlt: DagsterDltResource,
+        api: AnalyticsApi,
+        warehouse: Warehouse,
+        console: Console,
+    ) -> Iterator[Reported]:
+        loaded = load(context, dlt, api, warehouse, console, config)
+        yield AssetMaterialization(asset_key(name), metadata=loaded)
+        for result in run_checks(context, warehouse):
+            yield _evaluation(asset_key(name), result, context.instance)
+        yield Output(None)
+
+    return reload
+
+
+def _evaluation(
+    key: AssetKey, result: AssetCheckResult, instance: DagsterInstance
+) -> AssetCheckEvaluation:
+    """What a check has found, as an operation reports it, that is no step of the check."""
+    (loaded,) = instance.fetch_materializations(key, limit=1).records
+    return AssetCheckEvaluation(
+        asset_key=key,
+        check_name=str(result.check_name),
+        passed=result.passed,
+        metadata=result.metadata,
+        target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
+            storage_id=loaded.storage_id, run_id=loaded.run_id, timestamp=loaded.timestamp
+        ),
+        severity=result.severity,
+        description=result.description,
     )

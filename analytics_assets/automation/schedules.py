@@ -15,6 +15,7 @@ from analytics_assets.assets.keys import asset_key
 from analytics_assets.automation.runs import has_unfinished_run
 from analytics_assets.automation.switch import schedule_status
 from analytics_assets.configuration import ApiConfig, Cadence
+from analytics_assets.source.wording import listed
 
 
 def build_schedules(config: ApiConfig) -> list[ScheduleDefinition]:
@@ -27,9 +28,12 @@ def _build_schedule(config: ApiConfig, cadence: Cadence) -> ScheduleDefinition:
     names = [str(r["name"]) for r in config["resources"] if r["cadence"] == cadence]
     return ScheduleDefinition(
         name=cadence["name"],
-        description=f"Loads {', '.join(names)}.",
+        description=f"Loads what is new of {listed(names)}.",
         job=define_asset_job(
-            f"load_{cadence['name']}", AssetSelection.assets(*map(asset_key, names))
+            f"load_{cadence['name']}",
+            AssetSelection.assets(*map(asset_key, names)),
+            description=f"Loads what is new of {listed(names)}, parents before children: what the "
+            f"schedule {cadence['name']} runs.",
         ),
         cron_schedule=cadence["cron"],
         execution_timezone=cadence["timezone"],

@@ -3,7 +3,7 @@
 A step of its own for each asset: one over all of them would be skipped when one asset fails.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -15,6 +15,7 @@ from dagster import (
     AssetKey,
     DagsterInstance,
     IntMetadataValue,
+    OpExecutionContext,
     multi_asset_check,
 )
 
@@ -39,6 +40,8 @@ from analytics_assets.source.errors import WarehouseError
 from analytics_assets.source.http import RetryPolicy
 from analytics_assets.source.stored import OpenDataset
 
+Context: TypeAlias = AssetCheckExecutionContext | OpExecutionContext
+CheckRun: TypeAlias = Callable[..., Iterator[AssetCheckResult]]
 Check: TypeAlias = Callable[[Table, DagsterInstance], AssetCheckResult]
 
 DESCRIPTIONS = {
@@ -58,21 +61,14 @@ def build_checks(config: ApiConfig) -> list[AssetChecksDefinition]:
     return [_build_step(config, str(resource["name"])) for resource in config["resources"]]
 
 
-def _build_step(config: ApiConfig, name: str) -> AssetChecksDefinition:
+def build_check_run(config: ApiConfig, name: str) -> CheckRun:
+    """What runs checks of a resource in a step of any kind: those named, all without names."""
     key = asset_key(name)
     checks = _checks_of(config, name)
 
-    @multi_asset_check(
-        name=f"{name}_checks",
-        specs=[
-            AssetCheckSpec(check, asset=key, description=DESCRIPTIONS[check]) for check in checks
-        ],
-        can_subset=True,
-    )
     def run_checks(
-        context: AssetCheckExecutionContext, warehouse: Warehouse
+        context: Context, warehouse: Warehouse, selected: Collection[str] = tuple(checks)
     ) -> Iterator[AssetCheckResult]:
-        selected = {selected.name for selected in context.selected_asset_check_keys}
         with (
             failing_in_one_sentence(name, RetryPolicy()),
             warehouse.opened(context.log) as client,
@@ -87,6 +83,26 @@ def _build_step(config: ApiConfig, name: str) -> AssetChecksDefinition:
                 )
 
     return run_checks
+
+
+def _build_step(config: ApiConfig, name: str) -> AssetChecksDefinition:
+    run_checks = build_check_run(config, name)
+
+    @multi_asset_check(
+        name=f"{name}_checks",
+        specs=[
+            AssetCheckSpec(check, asset=asset_key(name), description=DESCRIPTIONS[check])
+            for check in _checks_of(config, name)
+        ],
+        can_subset=True,
+    )
+    def run_selected_checks(
+        context: AssetCheckExecutionContext, warehouse: Warehouse
+    ) -> Iterator[AssetCheckResult]:
+        selected = {selected.name for selected in context.selected_asset_check_keys}
+        yield from run_checks(context, warehouse, selected)
+
+    return run_selected_checks
 
 
 def _checks_of(config: ApiConfig, name: str) -> Mapping[str, Check]:

@@ -99,6 +99,19 @@ def reloadable_resources(config: ApiConfig) -> list[str]:
     ]
 
 
+def reload_jobs(config: ApiConfig) -> dict[str, list[str]]:
+    """The jobs that load a past window again, and their resources; none where none has a history.
+
+    `reload_history` loads all resources that have one, and one for each of their children loads
+    that alone: its months may be loaded at once where the destination takes that, the first time,
+    too.
+    """
+    names = reloadable_resources(config)
+    children = [name for name in names if parent_name(resource_named(config, name))]
+    jobs = {"reload_history": names} if names else {}
+    return jobs | {f"reload_{child}": [child] for child in children}
+
+
 def may_load_months_at_once(config: ApiConfig, name: str) -> bool:
     """Whether loads of different months of a resource may be under way at once.
 
