@@ -48,6 +48,9 @@ MATERIALIZE = ["asset", "materialize", "-m", MODULE, "--select"]
 
 Key = tuple[str, ...]
 
+WITHHELD = ("protectionBypass", "passwordProtection", "inviteCode")
+"""Whole fields that are not stored."""
+
 # The paths and list keys of the demo's tests, and the two operations that are no paged list.
 PATHS: dict[str, tuple[str, str | None]] = {
     **LISTS,
@@ -248,15 +251,17 @@ def own_id(row: Mapping[str, Any]) -> str:
 def neutral(row: Row) -> Row:
     """The row as the warehouse is to hold it.
 
-    Without the values of environment variables and the tokens of bypasses; a variable's single
-    target is an array of one.
+    Without what is withheld; a variable's single target is an array of one.
     """
-    kept = {field: value for field, value in row.items() if field != "protectionBypass"}
+    kept = {field: value for field, value in row.items() if field not in WITHHELD}
     if "key" in row:
         kept.pop("value", None)
         kept["target"] = [row["target"]] if isinstance(row["target"], str) else row["target"]
     if "env" in row:
         kept["env"] = [{**variable, "value": None} for variable in row["env"]]
+    if hooks := (row.get("link") or {}).get("deployHooks"):
+        emptied = [{**hook, "id": None, "url": None} for hook in hooks]
+        kept["link"] = {**row["link"], "deployHooks": emptied}
     return kept
 
 

@@ -55,6 +55,7 @@ def test_all_checks_pass_on_what_was_loaded(stored: Project, name: str) -> None:
         "key_is_unique",
         "keys_are_distinct",
         "columns_are_declared",
+        "secrets_are_decided",
         "rows_did_not_fall",
         *(["parents_exist", "parents_answered"] if parent_name(resource) else []),
         *(["times_are_plausible"] if "times" in resource else []),

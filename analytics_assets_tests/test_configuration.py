@@ -17,6 +17,7 @@ from analytics_assets.configuration import (
     ConfigurationError,
     ResourceConfig,
 )
+from analytics_assets.configuration.lineage import resource_named
 from analytics_assets.definitions import build_definitions
 from analytics_assets_tests.support import Project, assert_equal, running_demo_api
 
@@ -179,6 +180,22 @@ WRONG: list[tuple[Callable[[Any], object], str]] = [
         ),
         "`endpoint.params.most` is missing",
     ),
+    (
+        lambda resource: resource.update(store=["protectionbypass.scope"]),
+        "`store` names `protectionbypass.scope`, which `withheld` withholds: choose one",
+    ),
+    (
+        lambda resource: resource.update(withheld=["ID"]),
+        "`withheld` names `ID`, which its `primary_key` needs",
+    ),
+    (
+        lambda resource: resource.update(withheld=["created"]),
+        "`withheld` names `created`, which its `createdAt` is filled from",
+    ),
+    (
+        lambda resource: resource.update(store=["deep..token"]),
+        "`store` names `deep..token`: write names with one dot between two",
+    ),
     (_unknown_parent, "names the unknown parent `nobody`"),
     (_own_child, "depends on itself: aliases <- aliases"),
 ]
@@ -196,6 +213,25 @@ def test_a_wrong_configuration_is_refused_naming_the_resource_and_the_key(
         build_definitions(config)
     assert complaint in str(error.value)
     assert f"`{aliases.get('name', name)}`" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "reason"),
+    [
+        ("projects", "id", "its `primary_key` needs"),
+        ("deployments", "createdAt", "its `endpoint.incremental` needs"),
+        ("teams", "slug", "its child `teams_member` needs"),
+        ("deployment_events", "payload", "its `id` is filled from"),
+    ],
+)
+def test_what_a_load_needs_cannot_be_withheld(name: str, path: str, reason: str) -> None:
+    config = deepcopy(ANALYTICS)
+    resource: Any = resource_named(config, name)
+    resource["withheld"] = [path]
+    member: Any = resource_named(config, "teams_member")
+    member["include_from_parent"] = ["id", "slug"]
+    with pytest.raises(ConfigurationError, match=f"names `{path}`, which {reason}"):
+        build_definitions(config)
 
 
 def test_a_configuration_without_resources_is_refused() -> None:

@@ -35,9 +35,14 @@ from analytics_assets.source.fan_out import FanOut
 from analytics_assets.source.pending import parent_identity, pending_parents
 from analytics_assets.source.phases import Phase, phases_of, seconds_in
 from analytics_assets.source.rate_limit import RateLimit
+from analytics_assets.source.redaction import undecided
 from analytics_assets.source.repeated_ids import Key
 from analytics_assets.source.rest import build_source
-from analytics_assets.source.stored import count_no_longer_listed, count_stored
+from analytics_assets.source.stored import (
+    count_no_longer_listed,
+    count_stored,
+    suspected_secrets,
+)
 from analytics_assets.source.telling import Sparsely, Tell
 from analytics_assets.source.traffic import Traffic
 from analytics_assets.source.watermark import Watermark
@@ -196,6 +201,9 @@ class AssetLoad:
             **self._watermarks(),
             "newest_rows": newest_rows(self._config, self._resource, self._client),
         }
+        suspected = suspected_secrets(open_dataset, self._name)
+        if withheld := undecided(self._resource, suspected):
+            report["fields_withheld"] = len(withheld)
         report |= self._numbers_of_parents()
         if self._merged:
             named = ["/".join(map(str, key)) for key in self._merged[:MOST_MERGED_NAMED]]

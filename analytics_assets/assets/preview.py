@@ -12,6 +12,7 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from analytics_assets.configuration import ApiConfig, ResourceConfig
 from analytics_assets.configuration.lineage import cursor_field, inherited_columns, key_columns
+from analytics_assets.configuration.secret_names import secrecy_of
 from analytics_assets.source.clock import epoch_milliseconds
 from analytics_assets.source.columns import LOAD_ID
 
@@ -61,6 +62,14 @@ def newest_rows(
     )
 
 
+def _is_secret(resource: ResourceConfig, column: str) -> bool:
+    """Whether a column may hold a secret, also one that is to be stored."""
+    named = [*resource.get("withheld", []), *resource.get("store", [])]
+    is_named = column.casefold() in {path.partition(".")[0].casefold() for path in named}
+    is_text = resource["fields"].get(column) == "string"
+    return is_named or (is_text and bool(secrecy_of(column)))
+
+
 def time_column(resource: ResourceConfig) -> str:
     """The column that tells how new a row is: the API's own time, or else the load's."""
     times = [cursor_field(resource), *resource.get("times", [])]
@@ -71,10 +80,9 @@ def time_column(resource: ResourceConfig) -> str:
 
 def _plain_columns(resource: ResourceConfig) -> list[str]:
     """The columns that hold neither secrets nor arrays and objects."""
-    secrets = {path.partition(".")[0].casefold() for path in resource.get("withheld", [])}
     nested = {field for field, word in resource["fields"].items() if word in ("array", "object")}
     declared = [*resource["fields"], *inherited_columns(resource)]
-    return [c for c in declared if c not in nested and c.casefold() not in secrets]
+    return [c for c in declared if c not in nested and not _is_secret(resource, c)]
 
 
 def _readable(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[dict[str, Value]]:

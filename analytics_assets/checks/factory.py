@@ -27,6 +27,7 @@ from analytics_assets.checks.keys import check_key
 from analytics_assets.checks.merged import check_merged
 from analytics_assets.checks.parents import check_parents
 from analytics_assets.checks.rows import check_no_longer_listed, check_row_count
+from analytics_assets.checks.secrets import check_secrets
 from analytics_assets.checks.table import Table
 from analytics_assets.checks.times import check_times
 from analytics_assets.configuration import ApiConfig
@@ -50,6 +51,8 @@ DESCRIPTIONS = {
     "parents_exist": "Each row has its parent's row; a warning where it was deleted upstream.",
     "parents_answered": "No parent has been asked in vain for more than a day.",
     "columns_are_declared": "The columns are those declared, none is new or of another type.",
+    "secrets_are_decided": "No field that looks like a secret waits for a word of the "
+    "configuration; such fields are not stored.",
     "times_are_plausible": "Times that each record has lie between 2010 and tomorrow.",
     "rows_did_not_fall": "No row vanished, and a full list did not come back empty.",
     "rows_no_longer_listed": "Counts the rows that the API no longer lists; they are kept.",
@@ -114,6 +117,7 @@ def _checks_of(config: ApiConfig, name: str) -> Mapping[str, Check]:
             table, *_reported_as_merged(instance, asset_key(name))
         ),
         "columns_are_declared": lambda table, _: check_columns(table),
+        "secrets_are_decided": lambda table, _: check_secrets(table),
         "rows_did_not_fall": lambda table, instance: check_row_count(
             table, _reported_counts(instance, asset_key(name))
         ),

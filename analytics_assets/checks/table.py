@@ -22,6 +22,7 @@ from analytics_assets.source.stored import (
     moment_column,
     stored_columns,
     stored_pending,
+    suspected_secrets,
 )
 
 LARGEST_SAMPLE = 10
@@ -121,6 +122,10 @@ class Table:
     def _pending_of(self, name: str) -> list[Pending]:
         has_parent = parent_name(resource_named(self.config, name)) is not None
         return stored_pending(self._open_dataset, name) if has_parent else []
+
+    def suspected_secrets(self) -> list[str]:
+        """The paths at which its loads have found what looks like a secret."""
+        return suspected_secrets(self._open_dataset, self.name)
 
     def sql_name(self, name: str) -> str:
         """The table of a resource, as SQL names it."""

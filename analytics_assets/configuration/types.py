@@ -99,8 +99,10 @@ class ResourceConfig(EndpointResource, total=False):
             the others get `#2`, `#3` and so on appended. Of any other resource they are versions
             of one row, of which the newest is kept.
         withheld: Dotted paths of fields whose value is a secret: it is neither stored nor shown in
-            Dagster. A declared one keeps its column, empty.
+            Dagster. A declared one keeps its column, empty. `*` stands for any key of a map.
         store_withheld: Stores them all the same, and still shows none.
+        store: Dotted paths of fields that look like secrets and are to be stored, with what is
+            below them. Of all others that nobody declared the value is withheld, and a check warns.
         known_columns: Columns beyond `fields` that are no news: further fields of the API, and
             variants for values of another type, `<column>__v_<type>`. Any other is a warning.
         times: Fields that hold an epoch in milliseconds in every record, once they are filled.
@@ -124,6 +126,7 @@ class ResourceConfig(EndpointResource, total=False):
     ids_may_repeat: bool
     withheld: list[str]
     store_withheld: bool
+    store: list[str]
     known_columns: list[str]
     times: list[str]
     cadence: Required[Cadence]

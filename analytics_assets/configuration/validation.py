@@ -22,6 +22,7 @@ from analytics_assets.configuration.lineage import (
     parent_fields,
     parent_name,
 )
+from analytics_assets.configuration.secret_validation import secret_faults
 from analytics_assets.configuration.types import ApiConfig, ResourceConfig
 
 FIXED_WORDS: dict[str, Any] = {"selected": True, "write_disposition": "merge", "table_name": None}
@@ -221,9 +222,7 @@ def _column_faults(config: ApiConfig, resource: ResourceConfig) -> Iterator[str]
     ):
         yield f"{label}: `ids_may_repeat` needs an `id` of the type `string` in its `primary_key`"
     yield from endpoint_faults(config, resource)
-    for path in resource.get("withheld", []):
-        if path in key:
-            yield f"{label}: `withheld` names `{path}`, which its `primary_key` needs"
+    yield from secret_faults(config, resource)
     for field in resource.get("times", []):
         if resource["fields"].get(field) != "number":
             yield f"{label}: `times` names `{field}`, which is no field of the type `number`"

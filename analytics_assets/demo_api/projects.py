@@ -95,11 +95,24 @@ def project_row(
             "sourceless": False,
             "createdAt": created,
             "updatedAt": created,
-            "deployHooks": [],
+            "deployHooks": [
+                {
+                    "id": f"hook-{project.id[4:]}",
+                    "name": "content",
+                    "ref": "main",
+                    "createdAt": created,
+                    "url": f"https://api.example/v1/deploy/{project.id}/hook-{project.id[4:]}",
+                }
+            ],
         },
         "resourceConfig": {"fluid": True, "functionDefaultMemoryType": "standard"},
         "speedInsights": {"id": f"si_{project.id}", "hasData": True},
         "webAnalytics": {"id": f"wa_{project.id}", "enabledAt": created},
+        "customEnvironments": [],
+        "passwordProtection": {"deploymentType": "preview"},
+        "paused": False,
+        "permissions": {"project": ["read", "update"], "secret": ["list"], "token": ["list"]},
+        "security": {"attackModeEnabled": False, "firewallBypassIps": ["203.0.113.7"]},
         "ssoProtection": {"deploymentType": "preview"},
         "targets": {"production": latest} if latest else {},
     }

@@ -20,6 +20,7 @@ from dlt.extract.items_transform import ItemTransform
 
 from analytics_assets.source.errors import WarehouseError
 from analytics_assets.source.records import Page
+from analytics_assets.source.redaction import SUSPECTED_SECRETS, Guard
 from analytics_assets.source.table_columns import TableColumns
 from analytics_assets.source.traffic import Traffic
 from analytics_assets.source.values import DATA_TYPES, KINDS, hold, set_aside
@@ -96,14 +97,18 @@ class AsTables(ItemTransform[Page, Any]):
     # Behind dlt's own step that moves a cursor, and the one that sets it back.
     placement_affinity: ClassVar[float] = 2
 
-    def __init__(self, columns: TableColumns) -> None:
+    def __init__(self, columns: TableColumns, guard: Guard, suspected: Iterable[str]) -> None:
         """Begins with what is known.
 
         Args:
             columns: The columns that exist or are declared.
+            guard: What has taken secrets out of the rows.
+            suspected: The paths of secrets that earlier loads have found.
         """
         super().__init__(lambda page: page)
         self._columns = columns
+        self._guard = guard
+        self._suspected = set(suspected)
 
     def __call__(self, page: Page, meta: Any = None) -> pa.Table | DataItemWithMeta | None:
         """Turns a page into a table."""
@@ -111,13 +116,23 @@ class AsTables(ItemTransform[Page, Any]):
             return None
         types = self._columns.types
         known = set(types)
-        table = to_table(page, types, self._columns.hold)
+        table = to_table(page, types, self._hold)
         # A table has no type for JSON: dlt has to be told of each column that is new.
         new = [name for name in types.keys() - known if types[name] == "json"]
-        if not new:
+        if not new and self._guard.found <= self._suspected:
             return table
-        hints = dlt.mark.make_hints(columns={name: {"data_type": "json"} for name in new})
+        self._suspected |= self._guard.found
+        hints = dlt.mark.make_hints(
+            # None where there is none: no columns at all would stand for those declared.
+            columns={name: {"data_type": "json"} for name in new} or None,
+            additional_table_hints={SUSPECTED_SECRETS: sorted(self._suspected)},
+        )
         return dlt.mark.with_hints(table, hints)
+
+    def _hold(self, name: str, data_type: TDataType, value: Any) -> Any:
+        """What a column holds of a value, in which the column may show a secret."""
+        self._guard.empty_below(name, value)
+        return self._columns.hold(name, data_type, value)
 
 
 Hold = Callable[[str, TDataType, Any], Any]

@@ -74,8 +74,9 @@ class ColumnNames:
                 self._columns[field] = self._column_of(field)
                 if self._columns[field] != field:
                     self._renamed.add(field)
-        for field in self._renamed & record.keys():
-            record[self._columns[field]] = record.pop(field)
+        if self._renamed:
+            for field in self._renamed & record.keys():
+                record[self._columns[field]] = record.pop(field)
 
     def _column_of(self, field: str) -> str:
         # Decided by the field alone where dlt would write it otherwise: what is stored then is not

@@ -29,6 +29,7 @@ from analytics_assets.source.errors import (
     what_happened,
 )
 from analytics_assets.source.rate_limit import RateLimit
+from analytics_assets.source.request_secrets import hide_secrets_in_logs
 from analytics_assets.source.traffic import Traffic
 from analytics_assets.source.transfer import CurlResponse, Follow
 
@@ -116,6 +117,7 @@ class ApiSession(Session):
             rate_limit: What holds requests back.
             connections: Requests that are under way at once at most.
         """
+        hide_secrets_in_logs()
         # dlt's REST client raises for a status itself, after the retries.
         super().__init__(timeout=retry.timeout, raise_for_status=False)
         self._backoff = wait_exponential(retry.backoff_factor, max=retry.max_wait)

@@ -20,6 +20,7 @@ from analytics_assets.source.clock import epoch_milliseconds_now
 from analytics_assets.source.columns import ColumnNames
 from analytics_assets.source.paginators import checked_paginator
 from analytics_assets.source.records import neutralize
+from analytics_assets.source.redaction import Guard
 
 
 class Newest(NamedTuple):
@@ -65,7 +66,7 @@ def ask_for_newest(config: ApiConfig, name: str, client: ClientConfig) -> Newest
         data_selector=endpoint.get("data_selector"),
     )
     key = key_columns(config, resource)
-    to_records = neutralize(resource, key, ColumnNames(resource["fields"], str))
+    to_records = neutralize(resource, key, ColumnNames(resource["fields"], str), Guard(resource))
     with session:
         records = to_records(list(next(pages, [])))
     if not records:

@@ -26,6 +26,7 @@ from analytics_assets.source.errors import AnalyticsApiError, request_line
 from analytics_assets.source.hooks import add_hook, refuse_empty_body
 from analytics_assets.source.looks import Looks, Way
 from analytics_assets.source.records import Page
+from analytics_assets.source.request_secrets import shown_params
 
 PARTS = ("url", "params", "json", "data")
 """What paginators change of a request."""
@@ -127,8 +128,9 @@ class CheckedPaginator(BasePaginator):
         identity = _identity(request)
         if identity in self._asked:
             raise AnalyticsApiError(
-                f"{request_line(request)} would be asked a second time with {request.params}: the "
-                "API's cursor did not advance, so the rest of the list cannot be asked for."
+                f"{request_line(request)} would be asked a second time with "
+                f"{shown_params(request.params)}: the API's cursor did not advance, so the rest of "
+                "the list cannot be asked for."
             )
         self._asked.add(identity)
 

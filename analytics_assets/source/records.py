@@ -14,6 +14,7 @@ from analytics_assets.configuration.lineage import cursor_field
 from analytics_assets.source.columns import ROW_DIGEST, VERSION, ColumnNames
 from analytics_assets.source.errors import AnalyticsApiError
 from analytics_assets.source.numerals import epoch
+from analytics_assets.source.redaction import Guard, withhold
 from analytics_assets.source.repeated_ids import ID, UPDATED_AT, RepeatedIds
 from analytics_assets.source.values import Record, as_writable, fit_values, set_aside
 
@@ -25,12 +26,12 @@ LATEST_UPDATE = 2**63 // ROWS_A_MILLISECOND - 1
 
 
 def neutralize(
-    resource: ResourceConfig, key: list[str], columns: ColumnNames
+    resource: ResourceConfig, key: list[str], columns: ColumnNames, guard: Guard
 ) -> Callable[[Page], Page]:
     """A step that turns the rows of a page, or of one parent, into neutral records, in place.
 
     - A field that a row lacks is taken from the fields `filled_from` names.
-    - A withheld field loses its value, unless it is to be stored.
+    - A withheld field loses its value, and one that looks like a secret and nobody declared.
     - A time is made a number, also one that is written as text.
     - Values and names that the warehouse cannot hold as they come are fitted to it.
     - A row without an id of any kind gets a digest of its content as `id`. Rows of equal content
@@ -41,6 +42,7 @@ def neutralize(
         resource: The resource whose records they are.
         key: The columns that identify a row.
         columns: Which column each field fills.
+        guard: Empties what looks like a secret and nobody declared.
 
     Raises:
         AnalyticsApiError: By the step, if a row lacks a field of its key other than `id`.
@@ -50,8 +52,7 @@ def neutralize(
         field: [source.split(".") for source in sources]
         for field, sources in resource.get("filled_from", {}).items()
     }
-    secrets = [] if resource.get("store_withheld") else resource.get("withheld", [])
-    withheld = [path.casefold().split(".") for path in secrets]
+    empty_withheld = withhold(resource)
     cursor = cursor_field(resource)
     times = {*resource.get("times", []), cursor} - {""}
     fit = fit_values(fields)
@@ -60,12 +61,12 @@ def neutralize(
 
     def to_records(page: Page) -> Page:
         twins: Counter[str] = Counter()
+        empty_withheld(page)
+        guard.empty(page)
         for place, record in enumerate(page):
             for field, sources in filled_from.items():
                 if record.get(field) is None:
                     record[field] = _as_type(fields[field], _first_value(record, sources))
-            for path in withheld:
-                _withhold(record, path)
             for field in times:
                 _read_time(record, field)
             if cursor and record.get(cursor) is not None and type(record[cursor]) is not int:
@@ -136,14 +137,3 @@ def _as_type(field_type: FieldType, value: Any) -> Any:
     return value
 
 
-def _withhold(value: Any, path: list[str]) -> None:
-    """Empties the fields a path leads to, in whatever case the API writes their names."""
-    if isinstance(value, list):
-        for item in value:
-            _withhold(item, path)
-    elif isinstance(value, dict):
-        for field in [field for field in value if field.strip().casefold() == path[0]]:
-            if len(path) == 1:
-                value[field] = None
-            else:
-                _withhold(value[field], path[1:])

@@ -40,7 +40,8 @@ from analytics_assets.source.paginators import checked_paginator
 from analytics_assets.source.parent_pages import ParentPaginator
 from analytics_assets.source.parent_values import quoted_path
 from analytics_assets.source.records import neutralize
-from analytics_assets.source.stored import OpenDataset, stored_columns
+from analytics_assets.source.redaction import Guard
+from analytics_assets.source.stored import OpenDataset, stored_columns, suspected_secrets
 from analytics_assets.source.table_columns import TableColumns
 from analytics_assets.source.turns import parent_rows
 from analytics_assets.source.watermark import Watermark
@@ -117,7 +118,8 @@ def build_source(
     columns = TableColumns(name, declared, stored, key)
     table.apply_hints(columns=columns.hints)
     names = ColumnNames([*declared, *stored], source.schema.naming.normalize_path)
-    to_records = neutralize(resource, key, names)
+    guard = Guard(resource)
+    to_records = neutralize(resource, key, names, guard)
     steps: list[Callable[..., Any]] = [fan_out.guarded(to_records) if parent else to_records]
     last_page = LastPage()
     if window is None:
@@ -131,7 +133,7 @@ def build_source(
     # dlt neither uses nor moves its cursor in a window.
     if cursor and window is None:
         steps.append(CursorWithinNow(name, cursor))
-    steps.append(AsTables(columns))
+    steps.append(AsTables(columns, guard, suspected_secrets(open_dataset, name)))
     for step in steps:
         table.add_step(step)
     source.resources.add(_table_marks(config, name, columns))

@@ -29,6 +29,7 @@ from analytics_assets.source.errors import AnalyticsApiError
 from analytics_assets.source.paginators import checked_paginator
 from analytics_assets.source.pending import Identity, Key
 from analytics_assets.source.records import Page, neutralize
+from analytics_assets.source.redaction import Guard
 
 LONGEST_LIST = 5
 """Pages of a list that are read to find a parent; whether a longer one holds it is not known."""
@@ -119,7 +120,7 @@ class ParentList:
         )
         key = key_columns(self._config, self._resource)
         columns = ColumnNames(self._resource["fields"], str)
-        to_records = neutralize(self._resource, key, columns)
+        to_records = neutralize(self._resource, key, columns, Guard(self._resource))
         pages = rest.paginate(
             str(endpoint["path"]),
             method=endpoint.get("method") or "GET",

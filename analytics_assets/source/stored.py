@@ -16,6 +16,7 @@ from dlt.pipeline.state_sync import load_pipeline_state_from_destination
 
 from analytics_assets.source.columns import LOAD_ID, VARIANT
 from analytics_assets.source.pending import Pending, pending_parents
+from analytics_assets.source.redaction import SUSPECTED_SECRETS
 from analytics_assets.source.values import Record
 from analytics_assets.source.window import Window
 
@@ -201,3 +202,9 @@ def _columns_in_warehouse(dataset: dlt.Dataset, name: str) -> TTableSchemaColumn
 def types_of(columns: TTableSchemaColumns) -> dict[str, TDataType]:
     """The types of columns in the words of dlt, of those that have one."""
     return {name: word for name, column in columns.items() if (word := column.get("data_type"))}
+
+
+def suspected_secrets(open_dataset: OpenDataset, name: str) -> list[str]:
+    """The paths at which loads have found what looks like a secret, and did not store it."""
+    table: Any = open_dataset(name).schema.tables.get(name, {})
+    return list(table.get(SUSPECTED_SECRETS, []))

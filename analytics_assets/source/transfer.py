@@ -23,6 +23,7 @@ from requests.utils import select_proxy
 
 from analytics_assets.source.content import ENCODINGS, UnknownEncodingError, decode
 from analytics_assets.source.proxy import name_proxy
+from analytics_assets.source.request_secrets import hide_secrets
 
 BROKEN_OFF: dict[int, type[exceptions.RequestException]] = {
     pycurl.E_PARTIAL_FILE: exceptions.ChunkedEncodingError,
@@ -137,7 +138,8 @@ class Transfer:
         response.headers = headers
         # JSON's, whatever the content type says: else each body would be searched for a likely one.
         response.encoding = "utf-8"
-        response.url = str(self.request.url)
+        # Errors show it: the request itself keeps the whole address.
+        response.url = hide_secrets(str(self.request.url))
         response.request = self.request
         response.elapsed = timedelta(seconds=curl.getinfo(pycurl.TOTAL_TIME))
         response.bytes_received = curl.getinfo(pycurl.SIZE_DOWNLOAD_T)

@@ -1,0 +1,46 @@
+"""No field that looks like a secret waits for a decision, and none is left from earlier loads."""
+
+from __future__ import annotations
+
+from dagster import AssetCheckResult, AssetCheckSeverity
+
+from analytics_assets.checks.table import Table
+from analytics_assets.source.redaction import undecided, withheld_columns
+
+MOST_NAMED = 20
+"""Fields that the description names."""
+
+
+def check_secrets(table: Table) -> AssetCheckResult:
+    """Finds what loads have emptied without a word of the configuration, and values stored before.
+
+    It names fields, and shows no value.
+    """
+    fields = undecided(table.resource, table.suspected_secrets())
+    columns = withheld_columns(table.resource, fields, table.columns())
+    left = _count_left(table, columns)
+    said = []
+    if fields:
+        said.append(
+            f"{table.name} has fields that look like secrets and were not stored: "
+            f"{', '.join(fields[:MOST_NAMED])}{' and others' if fields[MOST_NAMED:] else ''}. Name "
+            "each in `withheld` of the configuration, or in `store` if it is none."
+        )
+    if left:
+        said.append(
+            f"{left} rows of {table.name} hold secrets of earlier loads in {', '.join(columns)}: "
+            "set them to null in the warehouse."
+        )
+    return AssetCheckResult(
+        passed=not said,
+        severity=AssetCheckSeverity.WARN,
+        description=" ".join(said) or "No field looks like a secret but those decided on.",
+        metadata={"fields_withheld": len(fields), "rows_with_secrets": left},
+    )
+
+
+def _count_left(table: Table, columns: list[str]) -> int:
+    if not columns:
+        return 0
+    holds = " OR ".join(f"{table.sql_column(column)} IS NOT NULL" for column in columns)
+    return table.count(f"SELECT 1 AS one FROM {table.sql_name(table.name)} WHERE {holds}")  # noqa: S608 - our own names
