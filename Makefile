@@ -27,6 +27,7 @@ ROWS ?=
 
 # Of `make bench-cluster`: options of each of its commands, whose defaults are what the pages tell.
 COSTS ?=
+EXECUTORS ?=
 SPREAD ?=
 SHARED ?=
 
@@ -102,6 +103,7 @@ bench-cluster: .venv/installed postgres redis ## measure what a cluster brings, 
 	@mkdir -p build
 	$(BIN)/python -m benchmarks.postgres_costs $(COSTS) > build/costs.json
 	$(BIN)/python -m benchmarks.simulation < build/costs.json
+	$(BIN)/python -m benchmarks.executors $(EXECUTORS)
 	$(BIN)/python -m benchmarks.workers $(SPREAD)
 	$(BIN)/python -m benchmarks.shared_limit $(SHARED)
 

@@ -8,7 +8,7 @@ from analytics_assets.automation.freshness import build_freshness_sensor, keep_f
 from analytics_assets.automation.history import build_history_jobs
 from analytics_assets.automation.new_records import build_new_record_sensors
 from analytics_assets.automation.schedules import build_schedules
-from analytics_assets.checks import build_checks
+from analytics_assets.checks import build_acceptance_job, build_checks
 from analytics_assets.configuration import ANALYTICS, ApiConfig, validate
 from analytics_assets.execution.executor import build_executor, ends_with_summary
 from analytics_assets.resources import AlertWebhook, AnalyticsApi, Console, DltRunner, Warehouse
@@ -26,7 +26,7 @@ def build_definitions(config: ApiConfig) -> Definitions:
     return Definitions(
         assets=keep_fresh(config, build_assets(config)),
         asset_checks=build_checks(config),
-        jobs=build_history_jobs(config),
+        jobs=[*build_history_jobs(config), build_acceptance_job(config)],
         schedules=build_schedules(config),
         sensors=[
             build_freshness_sensor(),

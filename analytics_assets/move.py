@@ -3,7 +3,8 @@
     python -m analytics_assets.move data/warehouse.duckdb
 
 The settings name the destination, as for a load. Rows keep their load ids, and each asset its
-place, so that the next run is incremental. Moved again, nothing is doubled.
+place, so that the next run is incremental. Moved again, nothing is doubled; and what was loaded
+there meanwhile is not overwritten, unless one asks for it.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -27,19 +28,28 @@ from dlt.extract import DltSource
 from dotenv import load_dotenv
 
 from analytics_assets.assets.failures import failing_in_one_sentence
+from analytics_assets.checks.accepted import ACCEPTED, Accepted, keep_accepted, read_accepted
 from analytics_assets.configuration import ApiConfig
 from analytics_assets.configuration.lineage import is_listed_in_full
 from analytics_assets.output import lenient
 from analytics_assets.resources import Warehouse
 from analytics_assets.resources.warehouse import DESTINATION
 from analytics_assets.source.bodies import without_nul
+from analytics_assets.source.clock import iso_time
 from analytics_assets.source.columns import LOAD_ID
-from analytics_assets.source.errors import AnalyticsError, SettingError, sentence_of
+from analytics_assets.source.errors import (
+    AnalyticsError,
+    SettingError,
+    WarehouseError,
+    sentence_of,
+)
 from analytics_assets.source.http import RetryPolicy
-from analytics_assets.source.stored import count_stored, latest_listing
+from analytics_assets.source.stored import count_stored, latest_listing, stored_state
 
 ROWS_AT_ONCE = 20_000
 LOG = logging.getLogger(__name__)
+MOVED = "moved"
+"""In the state of a moved asset: the load that has moved it, and the newest one of its file."""
 
 
 def main() -> None:
@@ -55,6 +65,11 @@ def main() -> None:
         metavar="MODULE:NAME",
         help="of the API that was loaded (%(default)s)",
     )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="bring the rows of the file back over what the new warehouse has loaded itself",
+    )
     options = parser.parse_args()
     file: Path = options.file
     # As Dagster does, where it wins over the environment, too.
@@ -68,8 +83,14 @@ def main() -> None:
     logging.basicConfig(format="%(message)s")
     LOG.setLevel(logging.INFO)
     try:
-        with lenient(sys.stdout) as stdout, redirect_stdout(stdout):
-            _move_all(options.configuration, file, Warehouse())
+        with (
+            lenient(sys.stdout) as stdout,
+            redirect_stdout(stdout),
+            _opened(options.configuration, file, Warehouse()) as move,
+        ):
+            if not options.overwrite:
+                move.check_that_nothing_newer_is_there()
+            move.run()
     except AnalyticsError as error:
         sys.exit(str(error))
     except Failure as failure:
@@ -84,8 +105,9 @@ def _configuration(name: str) -> ApiConfig:
     return config
 
 
-def _move_all(config: ApiConfig, file: Path, target: Warehouse) -> None:
-    """Moves the tables that a file holds, one after the other, and says so of each."""
+@contextmanager
+def _opened(config: ApiConfig, file: Path, target: Warehouse) -> Iterator[_Move]:
+    """A move of the tables that a file holds, which is open meanwhile."""
     if not file.is_file():
         raise SettingError(f"{file} is no file: name the DuckDB file to move.")
     if target.destination_name == "duckdb":
@@ -96,43 +118,114 @@ def _move_all(config: ApiConfig, file: Path, target: Warehouse) -> None:
         names = [name for name in resources if name in source.open_dataset(name).schema.tables]
         if not names:
             raise SettingError(f"{file} holds none of the tables: is it the right file?")
-        for name in names:
+        yield _Move(config, names, source, target)
+
+
+class _Move:
+    """The tables of some resources, with the state of their assets, on their way."""
+
+    def __init__(
+        self, config: ApiConfig, names: Sequence[str], source: Warehouse, target: Warehouse
+    ) -> None:
+        """Moves nothing yet.
+
+        Args:
+            config: The API's configuration.
+            names: The resources.
+            source: What to move, opened; it stays as it is.
+            target: Where to move it.
+        """
+        self._config = config
+        self._names = names
+        self._source = source
+        self._target = target
+
+    def check_that_nothing_newer_is_there(self) -> None:
+        """Looks for what the target has not from this file: loads of its own, or another file's.
+
+        Raises:
+            WarehouseError: If there is any.
+        """
+        with self._target.opened(LOG):
+            found = [said for name in self._names if (said := self._describe_newer(name))]
+        if found:
+            raise WarehouseError(
+                f"Nothing was moved: the new warehouse holds what is not from this file, and the "
+                f"file's rows would replace it: {', '.join(found)}. Go on there without a move, or "
+                "add --overwrite to bring the file's rows back all the same."
+            )
+
+    def run(self) -> None:
+        """Moves one table after the other, and says so of each."""
+        for name in self._names:
             with failing_in_one_sentence(name, RetryPolicy()):
-                print(f"{name}: {_move(config, name, source, target)} rows", flush=True)
+                print(f"{name}: {self._move(name)} rows", flush=True)
+        with failing_in_one_sentence(ACCEPTED, RetryPolicy()):
+            self._move_accepted()
+
+    def _describe_newer(self, name: str) -> str:
+        """What the target has of a table that is not from this file; "" if nothing."""
+        dataset = self._target.open_dataset(name)
+        if name not in dataset.schema.tables:
+            return ""
+        recorded, stored = _loads_of(dataset, name)
+        in_file = set[str]().union(*_loads_of(self._source.open_dataset(name), name))
+        moved, moved_from = stored_state(dataset, name).get(MOVED, ("", ""))
+        last_move = moved if moved_from in in_file else ""
+        if is_listed_in_full(self._config, name):
+            # What was listed last has the load of the move, which is recorded when it is through.
+            stored = {load: rows for load, rows in stored.items() if load in recorded}
+        newer = {load for load in {*recorded, *stored} if load not in in_file and load > last_move}
+        if not newer:
+            return ""
+        moment = iso_time(float(max(newer)) * 1000)
+        return f"{name} (loaded at {moment}, {sum(stored.get(load, 0) for load in newer)} rows)"
+
+    def _move(self, name: str) -> int:
+        """Moves a table with the state of its asset; returns the rows that the target holds of it.
+
+        Raises:
+            WarehouseError: If the target cannot be opened.
+        """
+        dataset = self._source.open_dataset(name)
+        listing = latest_listing(dataset, name) if is_listed_in_full(self._config, name) else ""
+        newest = max(set[str]().union(*_loads_of(dataset, name)), default="")
+        state = stored_state(dataset, name)
+        with self._target.opened_to_load(name, LOG), self._target.pipeline(name) as pipeline:
+            pipeline.run(_table(dataset, name, state, listing, newest))
+            return count_stored(self._target.open_dataset, name)
+
+    def _move_accepted(self) -> None:
+        """Moves what people have accepted of the checks' findings, unless there is newer."""
+        entries = read_accepted(self._source.open_dataset(self._names[0]))
+        with self._target.opened_to_load(ACCEPTED, LOG):
+            known = read_accepted(self._target.open_dataset(self._names[0]))
+            news = {
+                name: entry
+                for name, entry in entries.items()
+                if Accepted.from_entry(entry).at > Accepted.from_entry(known.get(name, {})).at
+            }
+            if news:
+                with self._target.pipeline(ACCEPTED) as pipeline:
+                    keep_accepted(pipeline, news)
 
 
-def _move(config: ApiConfig, name: str, source: Warehouse, target: Warehouse) -> int:
-    """Moves the table of a resource with the state of its asset.
+def _loads_of(dataset: dlt.Dataset, name: str) -> tuple[set[str], dict[str, int]]:
+    """The loads of a table: those that dlt has recorded, and those of its rows with their number.
 
-    Args:
-        config: The API's configuration.
-        name: The resource.
-        source: What to move, opened; it stays as it is.
-        target: Where to move it.
-
-    Returns:
-        The rows that the target holds of it.
-
-    Raises:
-        WarehouseError: If the target cannot be opened.
+    dlt records a load after its rows are committed.
     """
-    dataset = source.open_dataset(name)
-    listing = latest_listing(dataset, name) if is_listed_in_full(config, name) else ""
-    with target.opened_to_load(name, LOG), target.pipeline(name) as pipeline:
-        pipeline.run(_table(dataset, name, _state(source, name), listing))
-        return count_stored(target.open_dataset, name)
+    with dataset.sql_client as client:
+        counted = client.execute_sql(
+            f"SELECT {client.escape_column_name(LOAD_ID)}, COUNT(*) "  # noqa: S608 - our own SQL
+            f"FROM {client.make_qualified_table_name(name)} GROUP BY 1"
+        )
+    return set(dataset.load_ids(name)), {load: int(rows) for load, rows in counted or []}
 
 
-def _state(warehouse: Warehouse, name: str) -> dict[str, Any]:
-    """The state of an asset, as the warehouse keeps it."""
-    with warehouse.pipeline(name) as pipeline:
-        pipeline.sync_destination()
-        sources: Any = pipeline.state.get("sources", {})
-        state: dict[str, Any] = sources.get(name, {})
-        return state
-
-
-def _table(dataset: dlt.Dataset, name: str, state: dict[str, Any], listing: str) -> DltSource:
+def _table(
+    dataset: dlt.Dataset, name: str, state: Mapping[str, Any], listing: str, newest: str
+) -> DltSource:
     """A table and the state of its asset, as dlt loads them.
 
     The move is recorded as the latest load of the table: as a listing, it lists what the latest one
@@ -143,9 +236,9 @@ def _table(dataset: dlt.Dataset, name: str, state: dict[str, Any], listing: str)
 
     @dlt.resource(name=name, write_disposition="merge", columns=columns)
     def rows() -> Iterator[Any]:
-        dlt.current.source_state().update(state)
-        yield dlt.mark.materialize_table_schema()
         load_id = dlt.current.load_package_state()["load_id"]
+        dlt.current.source_state().update({**state, MOVED: [load_id, newest]})
+        yield dlt.mark.materialize_table_schema()
         for table in dataset.table(name).iter_arrow(chunk_size=ROWS_AT_ONCE):
             yield _with_load_id(_without_nul(table, columns), listing, load_id)
 

@@ -30,7 +30,7 @@ from dagster_dlt import DagsterDltResource
 
 from analytics_assets.assets import build_assets
 from analytics_assets.assets.keys import asset_key
-from analytics_assets.checks import build_checks
+from analytics_assets.checks import build_acceptance_job, build_checks
 from analytics_assets.configuration import ANALYTICS, ApiConfig
 from analytics_assets.resources import AnalyticsApi, Console, Warehouse
 from analytics_assets.source.errors import sentence_of
@@ -208,9 +208,14 @@ class Project:
 
     def run_checks(self, name: str, *only: str) -> ExecuteInProcessResult:
         """Runs the checks of a resource alone, as the UI does."""
-        key = asset_key(name)
-        checks = [AssetCheckKey(key, check) for check in only]
-        selected = AssetSelection.checks(*checks) if only else AssetSelection.checks_for_assets(key)
+        checks = [AssetCheckKey(asset_key(name), check) for check in only]
+        return self._run(AssetSelection.checks(*checks)) if only else self.run_checks_of(name)
+
+    def run_checks_of(self, *names: str) -> ExecuteInProcessResult:
+        """Runs all checks of some resources."""
+        return self._run(AssetSelection.checks_for_assets(*map(asset_key, names)))
+
+    def _run(self, selected: AssetSelection) -> ExecuteInProcessResult:
         return (
             Definitions(
                 assets=build_assets(self._config),
@@ -220,6 +225,20 @@ class Project:
             )
             .resolve_job_def("checks")
             .execute_in_process(instance=self._instance, raise_on_error=False)
+        )
+
+    def accept(self, *names: str) -> ExecuteInProcessResult:
+        """Accepts what the checks of the resources named have found, of all without names."""
+        keys = [asset_key(name).to_user_string() for name in names]
+        job = build_acceptance_job(self._config)
+        return (
+            Definitions(jobs=[job], resources=self._resources)
+            .resolve_job_def(job.name)
+            .execute_in_process(
+                instance=self._instance,
+                raise_on_error=False,
+                run_config={"ops": {job.name: {"config": {"assets": keys}}}} if names else None,
+            )
         )
 
     def rows(self, resource: str) -> dict[Key, Row]:

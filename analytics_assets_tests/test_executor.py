@@ -9,8 +9,7 @@ import pytest
 from analytics_assets.configuration import ANALYTICS
 from analytics_assets.definitions import build_definitions
 from analytics_assets.source.errors import SettingError
-from analytics_assets_tests.postgres import PostgresServer
-from analytics_assets_tests.stores import PostgresDatabase, choose
+from analytics_assets_tests.stores import PostgresDatabase
 from analytics_assets_tests.support import (
     MATERIALIZE,
     RESOURCES,
@@ -33,8 +32,9 @@ BROKER = dict.fromkeys(("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"), "redis://
     [
         ({}, "in_process"),
         ({"ANALYTICS_EXECUTOR": "multiprocess"}, "multiprocess"),
-        (ON_A_SERVER, "multiprocess"),
-        ({**ON_A_SERVER, "ANALYTICS_EXECUTOR": "in_process"}, "in_process"),
+        (ON_A_SERVER, "in_process"),
+        ({"ANALYTICS_DESTINATION": "snowflake"}, "in_process"),
+        ({**ON_A_SERVER, "ANALYTICS_EXECUTOR": "multiprocess"}, "multiprocess"),
         ({**ON_A_SERVER, **BROKER}, "celery"),
         ({**ON_A_NAMED_SERVER, **BROKER}, "celery"),
         ({**ON_A_SERVER, **BROKER, "ANALYTICS_EXECUTOR": "multiprocess"}, "multiprocess"),
@@ -73,14 +73,13 @@ def test_what_cannot_work_is_refused_in_a_sentence(
 
 
 @pytest.mark.long
-def test_on_a_server_each_step_has_a_process_and_the_run_one_table(
+def test_each_step_may_have_a_process_and_the_run_has_one_table(
     tmp_path: Path,
     demo_api: DemoApi,
-    postgres: PostgresServer,
+    database: PostgresDatabase,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    database = PostgresDatabase.on(postgres)
-    choose(database, monkeypatch)
+    monkeypatch.setenv("ANALYTICS_EXECUTOR", "multiprocess")
     run = run_cli(*MATERIALIZE, "*", api=demo_api)
     assert run.returncode == 0, run.stderr[-2000:]
     assert "in subprocess" in run.stderr or "Launching subprocess" in run.stderr

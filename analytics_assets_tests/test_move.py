@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -36,6 +37,7 @@ from analytics_assets_tests.support import (
     assert_equal,
     metadata,
     running_demo_api,
+    stored_rows,
 )
 
 
@@ -118,6 +120,122 @@ def comparable(name: str, row: Row) -> Row:
     """A row; of a listing without its load, for a move is a load of its own."""
     is_listed = is_listed_in_full(ANALYTICS, name)
     return {field: value for field, value in row.items() if not (is_listed and field == LOAD_ID)}
+
+
+@pytest.mark.long
+def test_a_second_move_leaves_what_was_loaded_there_alone(
+    tmp_path: Path, demo_api: DemoApi, target: Store, choose_target: Choose
+) -> None:
+    """Rows and places of an incremental, a listed and an empty table are what they were."""
+    names = ["deployments", "aliases", "auth_tokens", "teams"]
+    grown = Project(tmp_path, demo_api.url)
+    for (own,) in demo_api.rows("auth_tokens"):
+        demo_api.control("DELETE", f"/rows/auth_tokens?id={own}")
+    grown.load_all(*names)
+    assert run_move(grown.file).returncode == 0
+
+    # The file may grow, and move once more, as long as nothing was loaded there.
+    (first,) = demo_api.add_deployments()
+    grown.load_all("deployments")
+    assert run_move(grown.file).returncode == 0
+
+    choose_target()
+    project = Project(tmp_path, demo_api.url, store=target)
+    demo_api.add_deployments(2)
+    ((renamed,), *_) = demo_api.rows("aliases")
+    demo_api.control("POST", f"/rows/aliases?id={renamed}", set={"alias": "new.example"})
+    project.load_all("deployments", "aliases", "auth_tokens")
+    before = {name: project.rows(name) for name in names}
+    assert (first,) in before["deployments"]
+
+    refused = run_move(grown.file)
+    assert refused.returncode == 1
+    assert not refused.stdout
+    assert re.fullmatch(
+        r"Nothing was moved: the new warehouse holds what is not from this file, and the file's "
+        r"rows would replace it: deployments \(loaded at [\d: -]+ UTC, 2 rows\), auth_tokens "
+        r"\(loaded at [\d: -]+ UTC, 0 rows\), aliases \(loaded at [\d: -]+ UTC, 60 rows\)\. Go on "
+        r"there without a move, or add --overwrite to bring the file's rows back all the same\.\n",
+        refused.stderr,
+    )
+    assert {name: project.rows(name) for name in names} == before
+
+    assert run_move(grown.file, "--overwrite").returncode == 0
+    alias = project.rows("aliases")[(renamed,)]["alias"]
+    assert alias != "new.example"
+    assert run_move(grown.file).returncode == 0, "what was insisted on is not asked once more"
+
+
+@pytest.mark.long
+def test_a_file_does_not_overwrite_what_another_project_has_loaded(
+    tmp_path: Path, demo_api: DemoApi, target: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither another project's loads, nor what another file has moved there."""
+    files = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        files.append(tmp_path / name / WAREHOUSE)
+        monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(files[-1]))
+        Project(tmp_path / name, demo_api.url).load_all("teams", "deployments")
+    one, other = files
+    assert run_move(one).returncode == 0
+    refused = run_move(other)
+    assert refused.returncode == 1
+    assert re.search(r"deployments \(.*, 400 rows\)", refused.stderr)
+    assert re.search(r"teams \(.*, 3 rows\)", refused.stderr)
+    assert run_move(one).returncode == 0
+
+
+def test_a_move_that_dies_is_completed_by_the_same_command(
+    tmp_path: Path, demo_api: DemoApi, target: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dies after the rows are there, before dlt has recorded that they are."""
+    grown = Project(tmp_path, demo_api.url)
+    grown.load_all("teams", "aliases")
+    script = tmp_path / "dying.py"
+    script.write_text(DIES_BEFORE_IT_IS_RECORDED)
+    died = subprocess.run(
+        [sys.executable, str(script), str(grown.file)],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert died.returncode == 9, died.stderr
+    assert len(target.query("select id from analytics.teams")) == 3
+    completed = run_move(grown.file)
+    assert completed.stdout.splitlines() == ["teams: 3 rows", "aliases: 60 rows"], completed.stderr
+    assert_equal(stored_rows(target, "teams"), demo_api.rows("teams"))
+
+
+DIES_BEFORE_IT_IS_RECORDED = """
+import os
+from dlt.load import Load
+
+Load.complete_package = lambda *_, **__: os._exit(9)
+
+from analytics_assets.move import main
+
+main()
+"""
+
+
+def test_what_was_accepted_moves_too(
+    tmp_path: Path, demo_api: DemoApi, target: Store, choose_target: Choose
+) -> None:
+    grown = Project(tmp_path, demo_api.url)
+    grown.load_all("teams", "teams_member")
+    for (own,) in demo_api.rows("teams"):
+        demo_api.control("DELETE", f"/rows/teams?id={own}")
+    grown.load_all("teams", "teams_member")
+    assert grown.accept().success
+    assert run_move(grown.file).returncode == 0
+    choose_target()
+    project = Project(tmp_path, demo_api.url, store=target)
+    project.load_all("teams", "teams_member")
+    for name in ("teams", "teams_member"):
+        assert all(found.passed for found in project.check(name).values())
 
 
 def test_a_fan_out_goes_on_after_a_move_where_it_was(

@@ -110,6 +110,25 @@ def test_a_first_load_keeps_no_load_of_another_asset_waiting(
     project.load_all("user")
 
 
+@pytest.mark.long
+def test_two_runs_at_once_go_side_by_side(
+    tmp_path: Path, demo_api: DemoApi, database: PostgresDatabase
+) -> None:
+    log = tmp_path / "log"
+    with (
+        holding(database, "analytics.user") as cursor,
+        start_cli(*MATERIALIZE, "analytics/user", api=demo_api, log=log) as waiting,
+    ):
+        wait_until(lambda: "Another load of analytics.user" in log.read_text(), PATIENCE)
+        other = run_cli(*MATERIALIZE, "analytics/teams*", api=demo_api)
+        assert other.returncode == 0, other.stderr[-2000:]
+        assert waiting.poll() is None
+        cursor.execute("SELECT pg_advisory_unlock_all()")
+        assert_ended_well([waiting], [log], PATIENCE)
+    project = Project(tmp_path, demo_api.url, store=database)
+    assert_everything_equal(project, demo_api, "user", "teams", "teams_member")
+
+
 def test_a_lock_of_a_machine_that_has_vanished_ends_soon(database: PostgresDatabase) -> None:
     with Warehouse().opened_to_load("user", logging.getLogger()) as turn:
         shown = [

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from dagster import (
     AssetCheckExecutionContext,
+    AssetCheckKey,
     AssetCheckResult,
     AssetChecksDefinition,
     AssetCheckSpec,
@@ -21,6 +22,7 @@ from dagster import (
 
 from analytics_assets.assets.failures import failing_in_one_sentence
 from analytics_assets.assets.keys import asset_key
+from analytics_assets.checks.accepted import Accepted, accepted_of
 from analytics_assets.checks.answers import check_that_parents_answered
 from analytics_assets.checks.columns import check_columns
 from analytics_assets.checks.keys import check_key
@@ -79,7 +81,8 @@ def build_check_run(config: ApiConfig, name: str) -> CheckRun:
             # Nothing is loaded meanwhile: each schema is read once.
             open_dataset = cache(warehouse.open_dataset)
             _require_table(open_dataset, name)
-            table = Table(config, name, open_dataset, client)
+            accepted = accepted_of(open_dataset(name), name)
+            table = Table(config, name, open_dataset, client, accepted)
             for check in [check for check in checks if check in selected]:
                 yield checks[check](table, context.instance)._replace(
                     asset_key=key, check_name=check
@@ -108,6 +111,14 @@ def _build_step(config: ApiConfig, name: str) -> AssetChecksDefinition:
     return run_selected_checks
 
 
+def evaluate(table: Table, instance: DagsterInstance) -> dict[AssetCheckKey, AssetCheckResult]:
+    """What all checks of a table find."""
+    return {
+        AssetCheckKey(asset_key(table.name), name): check(table, instance)
+        for name, check in _checks_of(table.config, table.name).items()
+    }
+
+
 def _checks_of(config: ApiConfig, name: str) -> Mapping[str, Check]:
     """The checks that apply to a resource, by their names."""
     resource = resource_named(config, name)
@@ -119,7 +130,7 @@ def _checks_of(config: ApiConfig, name: str) -> Mapping[str, Check]:
         "columns_are_declared": lambda table, _: check_columns(table),
         "secrets_are_decided": lambda table, _: check_secrets(table),
         "rows_did_not_fall": lambda table, instance: check_row_count(
-            table, _reported_counts(instance, asset_key(name))
+            table, _reported_counts(instance, asset_key(name), table.accepted)
         ),
     }
     if parent_name(resource):
@@ -132,12 +143,19 @@ def _checks_of(config: ApiConfig, name: str) -> Mapping[str, Check]:
     return checks
 
 
-def _reported_counts(instance: DagsterInstance, key: AssetKey) -> list[int]:
-    """The rows that the last two materializations counted: this load's, and the one before."""
-    records = instance.fetch_materializations(key, limit=2).records
-    events = [record.asset_materialization for record in records]
-    counts = [event.metadata.get("dagster/row_count") for event in events if event]
-    return [count.value for count in counts if isinstance(count, IntMetadataValue) and count.value]
+def _reported_counts(instance: DagsterInstance, key: AssetKey, accepted: Accepted) -> list[int]:
+    """The rows that the last two materializations counted: this load's, and the one before.
+
+    Of one before something was accepted, no more than there were then.
+    """
+    counts = []
+    for record in instance.fetch_materializations(key, limit=2).records:
+        event = record.asset_materialization
+        count = event and event.metadata.get("dagster/row_count")
+        if isinstance(count, IntMetadataValue) and count.value:
+            is_before = record.timestamp <= accepted.at
+            counts.append(min(count.value, accepted.rows) if is_before else count.value)
+    return counts
 
 
 def _reported_as_merged(instance: DagsterInstance, key: AssetKey) -> tuple[int, str]:

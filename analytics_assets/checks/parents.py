@@ -4,41 +4,54 @@ from __future__ import annotations
 
 from dagster import AssetCheckResult, AssetCheckSeverity
 
+from analytics_assets.checks.accepted import ACCEPT
 from analytics_assets.checks.table import Finding, Table
 from analytics_assets.configuration.lineage import (
     inherited_columns,
     is_listed_in_full,
     parent_name,
 )
+from analytics_assets.source.columns import LOAD_ID
 
 
 def check_parents(table: Table) -> AssetCheckResult:
     """Finds rows whose parent is missing, or is no longer listed by the API.
 
     The first is an error: the warehouse has lost a row. The second is a warning: the parent was
-    deleted upstream, and rows are kept.
+    deleted upstream, and rows are kept. What is accepted is counted alone.
     """
     parent = str(parent_name(table.resource))
-    fields = table.resource.get("include_from_parent") or []
-    orphans = table.find(
-        table.key, _rows_by_parent(table, parent, f"p.{table.sql_column(fields[0])} IS NULL")
-    )
+    orphans = find_orphans(table)
+    is_lost = orphans.total > table.accepted.rows_without_parent
     deleted = Finding(0, table.key, [])
+    accepted = 0
     if is_listed_in_full(table.config, parent):
-        is_deleted = f"NOT {table.listed_in(parent, 'p')}"
-        deleted = table.find(table.key, _rows_by_parent(table, parent, is_deleted))
+        is_deleted, load = f"NOT {table.listed_in(parent, 'p')}", f"p.{table.sql_column(LOAD_ID)}"
+        known = table.accepted.parents_listing
+        deleted = table.find(
+            table.key, _rows_by_parent(table, f"{is_deleted} AND {load} >= '{known}'")
+        )
+        accepted = table.count(_rows_by_parent(table, f"{is_deleted} AND {load} < '{known}'"))
     return AssetCheckResult(
-        passed=not orphans.total and not deleted.total,
-        severity=AssetCheckSeverity.ERROR if orphans.total else AssetCheckSeverity.WARN,
-        description=_describe(table.name, parent, orphans.total, deleted.total),
+        passed=not is_lost and not deleted.total,
+        severity=AssetCheckSeverity.ERROR if is_lost else AssetCheckSeverity.WARN,
+        description=_describe(table.name, parent, orphans.total if is_lost else 0, deleted.total),
         metadata={
             **orphans.as_metadata("rows_without_parent"),
             **deleted.as_metadata("rows_of_deleted_parents"),
+            "rows_of_deleted_parents_accepted": accepted,
         },
     )
 
 
-def _rows_by_parent(table: Table, parent: str, condition: str) -> str:
+def find_orphans(table: Table) -> Finding:
+    """Finds rows without their parent's row."""
+    fields = table.resource.get("include_from_parent") or []
+    return table.find(table.key, _rows_by_parent(table, f"p.{table.sql_column(fields[0])} IS NULL"))
+
+
+def _rows_by_parent(table: Table, condition: str) -> str:
+    parent = str(parent_name(table.resource))
     fields = table.resource.get("include_from_parent") or []
     same = " AND ".join(
         f"p.{table.sql_column(field)} = c.{table.sql_column(column)}"
@@ -54,8 +67,11 @@ def _describe(name: str, parent: str, orphans: int, deleted: int) -> str:
     if orphans:
         return (
             f"{orphans} rows of {name} have no row of {parent}: it was deleted in the warehouse. "
-            f"Load {parent} anew."
+            f"Load {parent} anew; if it was deleted on purpose, {ACCEPT}."
         )
     if deleted:
-        return f"{deleted} rows of {name} belong to {parent} that the API no longer lists."
+        return (
+            f"{deleted} rows of {name} belong to {parent} that the API no longer lists. They are "
+            f"kept; if it is right that those are gone, {ACCEPT}."
+        )
     return f"Each row has its row of {parent}."

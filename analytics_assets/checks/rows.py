@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from dagster import AssetCheckResult, AssetCheckSeverity
 
+from analytics_assets.checks.accepted import ACCEPT
 from analytics_assets.checks.table import Table
 from analytics_assets.configuration.lineage import is_listed_in_full
+from analytics_assets.source.columns import LOAD_ID
 
 
 def check_row_count(table: Table, reported: Sequence[int]) -> AssetCheckResult:
@@ -15,20 +17,23 @@ def check_row_count(table: Table, reported: Sequence[int]) -> AssetCheckResult:
 
     Args:
         table: The table.
-        reported: The row counts of the last two materializations.
+        reported: The row counts of the last two materializations, as far as what is missing since
+            is not accepted.
     """
-    now = table.count(f"SELECT 1 AS one FROM {table.sql_name(table.name)}")  # noqa: S608 - our own SQL
+    now = table.rows
     before = max(reported, default=0)
-    came_back_empty = now > 0 and is_listed_in_full(table.config, table.name) and not _listed(table)
+    came_back_empty = is_listed_in_full(table.config, table.name) and _came_back_empty(table)
     if now < before:
         description = (
             f"{table.name} has {now} rows, and had {before}: something else than this project "
-            "deletes rows, for it keeps what was deleted upstream."
+            "deletes rows, for it keeps what was deleted upstream. Load them again; if they were "
+            f"deleted on purpose, {ACCEPT}."
         )
     elif came_back_empty:
         description = (
             f"The API listed nothing of {table.name}, of which there are {now} rows: see whether "
-            "the token may still list them all, and the team is the right one."
+            "the token may still list them all, and the team is the right one. If they were "
+            f"deleted, {ACCEPT}."
         )
     else:
         description = f"{now} rows, {before} before."
@@ -50,8 +55,12 @@ def check_no_longer_listed(table: Table) -> AssetCheckResult:
     )
 
 
-def _listed(table: Table) -> int:
-    return table.count(_rows_where(table, table.listed))
+def _came_back_empty(table: Table) -> bool:
+    """Whether the latest listing was empty, and had rows since what is accepted to be missing."""
+    if table.count(_rows_where(table, table.listed)):
+        return False
+    since = f"{table.sql_column(LOAD_ID)} >= '{table.accepted.listing}'"
+    return bool(table.count(_rows_where(table, since)))
 
 
 def _rows_where(table: Table, condition: str) -> str:

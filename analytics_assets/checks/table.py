@@ -11,6 +11,7 @@ from dagster import MetadataValue, TableColumn, TableRecord, TableSchema
 from dlt.common.data_types.typing import TDataType
 from dlt.destinations.sql_client import SqlClientBase
 
+from analytics_assets.checks.accepted import Accepted
 from analytics_assets.configuration import ApiConfig, ResourceConfig
 from analytics_assets.configuration.lineage import key_columns, parent_name, resource_named
 from analytics_assets.source.pending import Pending
@@ -69,6 +70,7 @@ class Table:
         resource: The resource of the table.
         name: Its name, and the table's.
         key: The columns that identify a row.
+        accepted: What is accepted of the findings of its checks.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Table:
         name: str,
         open_dataset: OpenDataset,
         client: SqlClientBase[Any],
+        accepted: Accepted,
     ) -> None:
         """Reads through an open connection.
 
@@ -85,18 +88,25 @@ class Table:
             name: The resource.
             open_dataset: Opens the warehouse's dataset with the schema of a resource.
             client: The open connection.
+            accepted: What is accepted of the findings of its checks.
         """
         self.config = config
         self.resource: ResourceConfig = resource_named(config, name)
         self.name = name
         self.key = key_columns(config, self.resource)
         self._open_dataset = open_dataset
+        self.accepted = accepted
         self._client = client
 
     @cached_property
     def types(self) -> dict[str, TDataType]:
         """The columns and dlt's types of them, as the warehouse has them."""
         return stored_columns(self._open_dataset, self.name)
+
+    @cached_property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return self.count(f"SELECT 1 AS one FROM {self.sql_name(self.name)}")  # noqa: S608 - our own SQL
 
     @cached_property
     def listed(self) -> str:
@@ -126,6 +136,15 @@ class Table:
     def suspected_secrets(self) -> list[str]:
         """The paths at which its loads have found what looks like a secret."""
         return suspected_secrets(self._open_dataset, self.name)
+
+    @cached_property
+    def listing(self) -> str:
+        """The load that listed the resource last."""
+        return self.listing_of(self.name)
+
+    def listing_of(self, name: str) -> str:
+        """The load that listed a resource last."""
+        return latest_listing(self._open_dataset(name), name)
 
     def sql_name(self, name: str) -> str:
         """The table of a resource, as SQL names it."""

@@ -18,7 +18,7 @@ BROKER, RESULTS = "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"
 
 
 def build_executor() -> ExecutorDefinition:
-    """The executor that the settings name, or else the one that suits the destination.
+    """The executor that the settings name, or else one process, unless there is a broker.
 
     Raises:
         SettingError: If it is none of these, lacks what it needs, or could not share the warehouse.
@@ -60,10 +60,8 @@ def check_broker() -> None:
 
 
 def _default() -> str:
-    if os.environ.get(BROKER):
-        return "celery"
-    # DuckDB has one writer, and a process for each step would import everything again.
-    return "in_process" if Warehouse().destination_name == "duckdb" else "multiprocess"
+    # To begin a process for each step takes longer than most loads (`benchmarks.executors`).
+    return "celery" if os.environ.get(BROKER) else "in_process"
 
 
 def _in_process() -> ExecutorDefinition:

@@ -135,5 +135,3 @@ def _as_type(field_type: FieldType, value: Any) -> Any:
         moment = epoch(value)
         return value if moment is None else moment
     return value
-
-

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import dlt
 import sqlglot.expressions as sge
 from dlt.common.data_types.typing import TDataType
+from dlt.common.destination.client import WithStateSync
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.schema.typing import TTableSchemaColumns
 from dlt.destinations.job_client_impl import SqlJobClientBase
@@ -138,22 +139,10 @@ def _column(name: str, table: str) -> sge.Column:
     return sge.column(name, table=table or None, quoted=True)
 
 
-def stored_state(open_dataset: OpenDataset, name: str) -> Mapping[str, Any]:
-    """The state of a resource, as its latest load left it in the warehouse."""
-    try:
-        client: Any = open_dataset(name).destination_client
-        with client:
-            found: Any = load_pipeline_state_from_destination(name, client)
-    except DestinationUndefinedEntity:
-        found = None
-    sources = (found or {}).get("sources", {})
-    state: Mapping[str, Any] = sources.get(name, {}).get("resources", {}).get(name, {})
-    return state
-
-
 def stored_pending(open_dataset: OpenDataset, name: str) -> list[Pending]:
     """The parents of a child that are pending, by its state in the warehouse."""
-    return pending_parents(stored_state(open_dataset, name))
+    resources: Any = stored_state(open_dataset(name), name).get("resources", {})
+    return pending_parents(resources.get(name, {}))
 
 
 def count_no_longer_listed(
@@ -170,6 +159,23 @@ def count_no_longer_listed(
     listed = is_listed(latest_listing(dataset, name), pending)
     older = dataset.table(name).where(sge.not_(listed))
     return count_of(dataset, older)
+
+
+def stored_state(dataset: dlt.Dataset, pipeline: str) -> Mapping[str, Any]:
+    """What the warehouse keeps as the state of a pipeline's source of its own name, in one query.
+
+    Args:
+        dataset: The warehouse's, with the schema of any resource.
+        pipeline: Its name, and the source's.
+    """
+    try:
+        with dataset.destination_client as client:
+            state = load_pipeline_state_from_destination(pipeline, cast(WithStateSync, client))
+    except DestinationUndefinedEntity:
+        return {}
+    sources: Any = (state or {}).get("sources", {})
+    found: Mapping[str, Any] = sources.get(pipeline, {})
+    return found
 
 
 def stored_columns(open_dataset: OpenDataset, name: str) -> dict[str, TDataType]:
