@@ -146,13 +146,15 @@ class _Move:
         Raises:
             WarehouseError: If there is any.
         """
+        found: list[str] = []
         with self._target.opened(LOG):
-            found = [said for name in self._names if (said := self._describe_newer(name))]
+            for name in self._names:
+                with failing_in_one_sentence(name, RetryPolicy()):
+                    found += self._describe_newer(name)
         if found:
             raise WarehouseError(
-                f"Nothing was moved: the new warehouse holds what is not from this file, and the "
-                f"file's rows would replace it: {', '.join(found)}. Go on there without a move, or "
-                "add --overwrite to bring the file's rows back all the same."
+                "Nothing was moved, for the new warehouse holds what is not from this file: "
+                f"{', '.join(found)}; add --overwrite to let the file's rows replace it."
             )
 
     def run(self) -> None:
@@ -163,11 +165,11 @@ class _Move:
         with failing_in_one_sentence(ACCEPTED, RetryPolicy()):
             self._move_accepted()
 
-    def _describe_newer(self, name: str) -> str:
-        """What the target has of a table that is not from this file; "" if nothing."""
+    def _describe_newer(self, name: str) -> Sequence[str]:
+        """What the target has of a table that is not from this file, if anything."""
         dataset = self._target.open_dataset(name)
         if name not in dataset.schema.tables:
-            return ""
+            return []
         recorded, stored = _loads_of(dataset, name)
         in_file = set[str]().union(*_loads_of(self._source.open_dataset(name), name))
         moved, moved_from = stored_state(dataset, name).get(MOVED, ("", ""))
@@ -175,11 +177,17 @@ class _Move:
         if is_listed_in_full(self._config, name):
             # What was listed last has the load of the move, which is recorded when it is through.
             stored = {load: rows for load, rows in stored.items() if load in recorded}
-        newer = {load for load in {*recorded, *stored} if load not in in_file and load > last_move}
+        newer = {
+            load
+            for load in {*recorded, *stored}.difference(in_file)
+            if not last_move or load > last_move
+        }
         if not newer:
-            return ""
-        moment = iso_time(float(max(newer)) * 1000)
-        return f"{name} (loaded at {moment}, {sum(stored.get(load, 0) for load in newer)} rows)"
+            return []
+        rows = sum(stored.get(load, 0) for load in newer)
+        loads = newer & recorded
+        moment = f"loaded at {iso_time(float(max(loads)) * 1000)}, " if loads else ""
+        return [f"{name} ({moment}{rows} rows)"]
 
     def _move(self, name: str) -> int:
         """Moves a table with the state of its asset; returns the rows that the target holds of it.
@@ -220,7 +228,9 @@ def _loads_of(dataset: dlt.Dataset, name: str) -> tuple[set[str], dict[str, int]
             f"SELECT {client.escape_column_name(LOAD_ID)}, COUNT(*) "  # noqa: S608 - our own SQL
             f"FROM {client.make_qualified_table_name(name)} GROUP BY 1"
         )
-    return set(dataset.load_ids(name)), {load: int(rows) for load, rows in counted or []}
+    # Rows that somebody has written himself may have none.
+    stored = {str(load or ""): int(rows) for load, rows in counted or []}
+    return set(dataset.load_ids(name)), stored
 
 
 def _table(

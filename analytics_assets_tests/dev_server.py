@@ -28,7 +28,7 @@ from analytics_assets_tests.support import (
     wait_until,
 )
 
-STARTUP = 600
+STARTUP = 180
 
 # What the README says to start, with the folder and the port of the test.
 MAKE_DEV = ("make dev BIN={bin} PORT={port} DAGSTER_HOME={home}",)
@@ -44,6 +44,11 @@ mutation Launch($parameters: ExecutionParams!) {
     ... on LaunchRunSuccess { run { runId } }
     ... on PythonError { message }
   }
+}
+"""
+RUNS = """
+query Runs($tags: [ExecutionTag!]) {
+  runsOrError(filter: {tags: $tags}) { ... on Runs { results { runId } } }
 }
 """
 STATUS = "query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
@@ -76,6 +81,17 @@ class DevServer:
         }
         launched = self.query(LAUNCH, parameters={"selector": selector, "mode": "default"})
         return str(launched["launchRun"]["run"]["runId"])
+
+    def run_of_month(self, month: str) -> str:
+        """The run that loads a month, once the daemon has begun it; returns its id."""
+
+        def found() -> list[dict[str, str]]:
+            tags = [{"key": "dagster/partition", "value": month}]
+            runs: list[dict[str, str]] = self.query(RUNS, tags=tags)["runsOrError"]["results"]
+            return runs
+
+        wait_until(found, STARTUP)
+        return found()[0]["runId"]
 
     def run_status(self, run_id: str) -> str:
         """How a run ends."""

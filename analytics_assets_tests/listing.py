@@ -97,7 +97,7 @@ def read_list(url: str, name: str, parent: str = "", config: ApiConfig = ANALYTI
     rest = RESTClient(client["base_url"], session=session_of(client))
     pages = rest.paginate(
         re.sub(r"{resources.*}", parent, str(endpoint["path"])),
-        params=dict(endpoint["params"]),
+        params=dict(endpoint["params"] or {}),
         paginator=checked_paginator(config, resource, session_of(client).announce),
         data_selector=endpoint["data_selector"],
     )

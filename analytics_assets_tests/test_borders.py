@@ -168,7 +168,9 @@ def test_a_list_towards_the_future_is_asked_for_from_a_moment_before(
     endpoint: Any = endpoint_of(resource_named(config, "teams"))
     words = {"cursor_param": parameter, "cursor_path": "pagination.next"}
     endpoint["paginator"] = {"type": "cursor", **words}
-    rows = [{"id": str(n), "createdAt": t} for n, t in enumerate([1, 2, 2, 3, 3, 3, 4, 5])]
+    rows: list[Row] = [
+        {"id": str(n), "createdAt": t} for n, t in enumerate([1, 2, 2, 3, 3, 3, 4, 5])
+    ]
 
     def answer(asked: Asked) -> Answer:
         after = asked.integer(parameter)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import zlib
 from base64 import b64decode
-from gzip import compress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from analytics_assets.source.content import UnknownEncodingError, decode
 from analytics_assets_tests.scripted import Answer, Asked, scripted_api
 from analytics_assets_tests.support import Project, metadata, sentence
 
+# Without the time, for tests are called by what they are given, the same in each process.
+compress = partial(gzip.compress, mtime=0)
 PROJECTS = [{"id": "prj_a", "name": "one"}, {"id": "prj_b", "name": "two"}]
 BODY = json.dumps({"projects": PROJECTS}).encode()
 HALF = len(BODY) // 2

@@ -1,4 +1,4 @@
-"""Bodies of events that are no plain list: what the API's description allows is read, and no more."""
+"""Bodies of events that are no plain list: what the API describes is read, and nothing else."""
 
 from __future__ import annotations
 

@@ -80,6 +80,7 @@ def test_each_step_may_have_a_process_and_the_run_has_one_table(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ANALYTICS_EXECUTOR", "multiprocess")
+    (tmp_path / "dagster.yaml").write_text("python_logs: {python_log_level: DEBUG}")
     run = run_cli(*MATERIALIZE, "*", api=demo_api)
     assert run.returncode == 0, run.stderr[-2000:]
     assert "in subprocess" in run.stderr or "Launching subprocess" in run.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from analytics_assets_tests.support import (
     running_demo_api,
     sentence,
 )
+
+TODAY = datetime.now(timezone.utc).date()
+ONE_DAY = timedelta(days=1)
 
 
 @pytest.mark.parametrize(
@@ -45,15 +49,35 @@ def test_a_setting_of_the_api_that_is_missing_or_rejected(
         ({"base_url": "api.vercel.com"}, "ANALYTICS_BASE_URL is no address"),
         ({"base_url": "https://me:pw@host"}, "holds a user or a password"),
         ({"base_url": "http://api.vercel.com"}, "so that anyone on the way could read the token"),
+        ({"base_url": "https://api.vercel.com/?key=secret"}, "holds a query or a fragment"),
+        ({"base_url": "https://api.vercel.com/v1/?"}, "holds a query or a fragment"),
+        ({"base_url": "https://api.vercel.com#secret"}, "holds a query or a fragment"),
+        ({"base_url": " https://api.vercel.com"}, "ANALYTICS_BASE_URL has spaces or quotes"),
+        ({"base_url": "https://api.vercel.com\n"}, "ANALYTICS_BASE_URL has spaces or quotes"),
+        ({"base_url": "https://api. vercel.com"}, "ANALYTICS_BASE_URL has spaces or quotes"),
+        ({"base_url": '"https://api.vercel.com"'}, "ANALYTICS_BASE_URL has spaces or quotes"),
+        ({"base_url": "'https://api.vercel.com"}, "ANALYTICS_BASE_URL has spaces or quotes"),
+        ({"base_url": "https://api.vercel.com:99999"}, "its host or its port cannot be read"),
+        ({"base_url": "https://api.vercel.com:0"}, "its host or its port cannot be read"),
+        ({"base_url": "https://api.vercel.com:no"}, "its host or its port cannot be read"),
+        ({"base_url": "https://[::1"}, "its host or its port cannot be read"),
+        ({"base_url": "https://"}, "ANALYTICS_BASE_URL is no address"),
         ({"start_date": "yesterday"}, "ANALYTICS_START_DATE is no ISO date"),
+        ({"start_date": "2999-01-01"}, "ANALYTICS_START_DATE is 2999-01-01, which is in the fut"),
+        ({"start_date": f"{TODAY + ONE_DAY}"}, "which is in the future \\(UTC\\)"),
         ({"max_retries": -1}, "greater than or equal to 0"),
     ],
 )
 def test_a_wrong_value_is_refused_when_the_resource_is_made(
     options: dict[str, Any], expected: str
 ) -> None:
-    with pytest.raises(ValueError, match=expected):
+    with pytest.raises(ValueError, match=expected) as refused:
         AnalyticsApi(**options)
+    assert "secret" not in str(refused.value)
+
+
+def test_today_is_no_day_in_the_future_and_an_address_may_have_a_path() -> None:
+    AnalyticsApi(start_date=f"{TODAY}", base_url="https://api.vercel.com:443/v1/")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1"])
@@ -70,7 +94,9 @@ def test_plain_http_is_allowed_by_a_setting(monkeypatch: pytest.MonkeyPatch) -> 
     ("name", "value", "expected"),
     [
         ("ANALYTICS_BASE_URL", "https://api.example.com", "ANALYTICS_BASE_URL is still"),
+        ("ANALYTICS_BASE_URL", "https://host/?key=1", "ANALYTICS_BASE_URL holds a query"),
         ("ANALYTICS_START_DATE", "soon", "ANALYTICS_START_DATE is no ISO date"),
+        ("ANALYTICS_START_DATE", "2999-01-01", "ANALYTICS_START_DATE is 2999-01-01, which is in"),
         ("ANALYTICS_DESTINATION", "nothing", "ANALYTICS_DESTINATION names no dlt destination"),
         (
             "DESTINATION__DUCKDB__CREDENTIALS",
@@ -114,6 +140,13 @@ def test_a_server_destination_without_credentials_names_its_setting(
     said = sentence(project, "user")
     assert said.startswith("The warehouse cannot be opened")
     assert "DESTINATION__POSTGRES__CREDENTIALS" in said
+
+
+def test_a_window_in_the_future_is_refused(project: Project) -> None:
+    window = {"start": f"{TODAY + ONE_DAY}", "end": f"{TODAY + 2 * ONE_DAY}"}
+    run_config = {"ops": {"deployments": {"config": window}}}
+    said = sentence(project, "deployments", run_config)
+    assert said.startswith(f"The window begins at {TODAY + ONE_DAY}, which is in the future (UTC)")
 
 
 def test_a_child_whose_parent_was_never_loaded_names_the_command(project: Project) -> None:

@@ -152,10 +152,10 @@ def test_a_second_move_leaves_what_was_loaded_there_alone(
     assert refused.returncode == 1
     assert not refused.stdout
     assert re.fullmatch(
-        r"Nothing was moved: the new warehouse holds what is not from this file, and the file's "
-        r"rows would replace it: deployments \(loaded at [\d: -]+ UTC, 2 rows\), auth_tokens "
-        r"\(loaded at [\d: -]+ UTC, 0 rows\), aliases \(loaded at [\d: -]+ UTC, 60 rows\)\. Go on "
-        r"there without a move, or add --overwrite to bring the file's rows back all the same\.\n",
+        r"Nothing was moved, for the new warehouse holds what is not from this file: deployments "
+        r"\(loaded at [\d: -]+ UTC, 2 rows\), auth_tokens \(loaded at [\d: -]+ UTC, 0 rows\), "
+        r"aliases \(loaded at [\d: -]+ UTC, 60 rows\); add --overwrite to let the file's rows "
+        r"replace it\.\n",
         refused.stderr,
     )
     assert {name: project.rows(name) for name in names} == before

@@ -116,7 +116,8 @@ def page_of(rows: list[Row], asked: Asked, url: str) -> Answer:
     """Three rows, by an offset, a number or a link."""
     page = asked.integer("page") or 1
     first = asked.integer("offset") or 3 * (page - 1)
-    headers, body = {}, {"projects": rows[first : first + 3]}
+    headers: dict[str, str] = {}
+    body: dict[str, Any] = {"projects": rows[first : first + 3]}
     if first + 3 < len(rows):
         following = f"{url}/v9/projects?page={page + 1}"
         body["next"], headers = following, {"Link": f'<{following}>; rel="next"'}

@@ -109,7 +109,7 @@ def test_an_empty_page_with_a_cursor_goes_on(tmp_path: Path) -> None:
 def test_a_cursor_that_does_not_advance_is_an_error_after_one_repeated_page_at_most(
     tmp_path: Path, name: str, kind: str, requests: int
 ) -> None:
-    with running_demo_api("--max-limit", "4", "--teams", "1", "--members", "9") as api:
+    with running_demo_api("--max-limit", "4", "--teams", "1", "--members", "14") as api:
         project = Project(tmp_path, api.url)
         project.load_all("teams")
         api.fail(name, kind)

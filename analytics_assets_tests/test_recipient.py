@@ -100,7 +100,7 @@ def test_words_of_the_api_that_repeat_the_token_are_not_repeated(
     body = {"error": {"message": f"bad header Authorization: Bearer {TOKEN}"}}
     demo_api.fail("user", "status", status=400, body=body)
     said = failures(project.load("user"))["user"]
-    assert "answered 400: the API" in said
+    assert "answered 400 (bad header Authorization: Bearer ***): the API refuses" in said
     assert TOKEN not in said
 
 

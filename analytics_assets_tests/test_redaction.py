@@ -13,8 +13,9 @@ from dagster import AssetCheckSeverity, DagsterInstance
 
 from analytics_assets.configuration import ANALYTICS, ApiConfig, ResourceConfig
 from analytics_assets.configuration.lineage import resource_named
-from analytics_assets.source.redaction import Guard, withhold
+from analytics_assets.source.redaction import Guard
 from analytics_assets.source.secret_values import is_secret_text
+from analytics_assets.source.withheld import withhold
 from analytics_assets_tests.canaries import CANARY, leaks
 from analytics_assets_tests.scripted import Answer, Asked, ScriptedApi, scripted_api
 from analytics_assets_tests.stores import Store

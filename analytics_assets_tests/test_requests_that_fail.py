@@ -22,9 +22,13 @@ from analytics_assets_tests.support import (
     sentence,
 )
 
+WAS_RESET = {"X-RateLimit-Reset": str(int(time.time()) - 86_400)}
 RETRIED: list[tuple[dict[str, Any], str]] = [
     # A 429 tells when the limit is reset: here it has been.
-    ({"kind": "status", "status": 429, "headers": {"X-RateLimit-Reset": "1"}}, "answered 429"),
+    (
+        {"kind": "status", "status": 429, "headers": WAS_RESET},
+        "answered 429",
+    ),
     *[
         ({"kind": "status", "status": status}, f"answered {status}")
         for status in (500, 502, 503, 504)
@@ -162,7 +166,7 @@ def test_a_wait_that_is_over_is_no_leave_to_storm(
         "user",
         "status",
         status=429,
-        headers={"Retry-After": value, "X-RateLimit-Reset": "1"},
+        headers={"Retry-After": value, **WAS_RESET},
         times=None,
     )
     sentence(Project(tmp_path, demo_api.url, backoff_factor=0.2), "user")

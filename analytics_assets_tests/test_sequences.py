@@ -23,6 +23,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -35,8 +36,8 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from analytics_assets.configuration import ANALYTICS
-from analytics_assets.configuration.lineage import is_listed_in_full
+from analytics_assets.configuration import ANALYTICS, ApiConfig
+from analytics_assets.configuration.lineage import endpoint_of, is_listed_in_full
 from analytics_assets.demo_api.operations import OPERATIONS
 from analytics_assets_tests.postgres import running_postgres
 from analytics_assets_tests.stores import DeltaFolder, DuckDbFile, MakeStore, PostgresDatabase, Row
@@ -70,9 +71,11 @@ SINGLE = ["aliases", "auth_tokens", "user"]
 CASTS = [*[DEPLOYMENTS] * 6, *[PROJECTS] * 4, *[TEAMS] * 2, SINGLE, RESOURCES]
 
 TINY = (
-    "--projects=2 --variables=2 --teams=2 --members=2 --deployments=4 --events=2 --aliases=2 "
-    "--tokens=1"
+    "--projects=5 --variables=2 --teams=2 --members=2 --deployments=4 --events=2 --aliases=2 "
+    "--tokens=1 --projects-by-change --keep-times"
 )
+ROWS_OF_A_PAGE = 4
+"""Few, so that lists have several pages."""
 NOTHING_THERE = (duckdb.CatalogException, duckdb.IOException, psycopg2.errors.UndefinedTable)
 """What a table that was never loaded says, or a warehouse that never was."""
 HOUR = 3_600_000
@@ -93,6 +96,19 @@ NEW_VALUES: list[Any] = [None, 1, ["list"]]
 
 # Python's audit events at which a load may die: dlt finishes a file, and a request is sent.
 STEPS_OF_A_LOAD = {"os.rename", "http.client.send"}
+
+
+def with_small_pages() -> ApiConfig:
+    """The configuration, whose lists are asked for in pages of few rows."""
+    config = deepcopy(ANALYTICS)
+    for resource in config["resources"]:
+        params = endpoint_of(resource).get("params") or {}
+        if "limit" in params and "bare_list" not in resource:
+            params["limit"] = ROWS_OF_A_PAGE
+    return config
+
+
+SMALL_PAGES = with_small_pages()
 
 
 @dataclass(frozen=True)
@@ -167,7 +183,7 @@ class Loads(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.store = type(self).make_store(self.folder)
         os.environ.update(self.store.settings)
-        self.project = Project(self.folder, self.api.url, store=self.store)
+        self.project = Project(self.folder, self.api.url, SMALL_PAGES, store=self.store)
         self.cast: list[str] = []
         self.loaded: set[str] = set()
         self.maybe_loaded: set[str] = set()
@@ -197,16 +213,25 @@ class Loads(RuleBasedStateMachine):
     def load_while_a_parent_fails(
         self, row: tuple[str, int], fault: dict[str, Any], with_parent: bool
     ) -> None:
-        """Loads a child, one of whose parents answers something else until the load is over."""
+        """Loads a child, of which one parent has a new row, and does not answer for it yet."""
         child = CHILDREN.get(row[0], row[0])
         if child not in PARENTS or child not in self.cast:
             return
         key = self._pick(PARENTS[child], row[1])
         if key is None:
             return
+        self._add((child, row[1]), 1)
         self.api.fail(child, **fault, parent=key[0], times=None)
         names = [PARENTS[child], child] if with_parent else [child]
         self._check({Load(self.project, names): names}, broken=child)
+
+    @rule(names=selections, place=st.integers(0, 9), after=st.integers(0, 3))
+    def load_while_a_project_moves(self, names: list[str], place: int, after: int) -> None:
+        """Loads some assets; a project moves to the beginning while their list is read."""
+        key = self._pick("projects", place)
+        if key and "projects" in names:
+            self.api.fail("projects", "touch", row=key[0], after=after)
+        self._check({Load(self.project, names): names})
 
     @rule(names=selections, dies_at=moments)
     def kill_a_load(self, names: list[str], dies_at: int) -> None:
@@ -221,16 +246,12 @@ class Loads(RuleBasedStateMachine):
     @rule(row=rows, hours=st.sampled_from([0, 0, 20, 60]))
     def add_a_row(self, row: tuple[str, int], hours: int) -> None:
         """Adds a row at the server; of deployments also one that is older than the newest."""
-        name, number = row[0], next(self.numbers)
-        parent = self._pick(PARENTS[name], row[1]) if name in PARENTS else ("",)
-        if parent is None or name == "user":
-            return
-        created = self.newest + number - (hours * HOUR if name == "deployments" else 0)
-        self.newest = max(self.newest, created)
-        operation = OPERATIONS[name]
-        fields = {operation.id_field: f"new {number}", operation.created_field: created}
-        self.api.control("POST", f"/rows/{name}/add?parent={parent[0]}", **fields)
-        self._announce(name, parent)
+        self._add(row, 1, hours if row[0] == "deployments" else 0)
+
+    @rule(row=rows, count=st.integers(2, 2 * ROWS_OF_A_PAGE))
+    def add_rows_of_one_moment(self, row: tuple[str, int], count: int) -> None:
+        """Adds rows that were all created in one millisecond, be they more than a page holds."""
+        self._add(row, count)
 
     @rule(row=rows, value=st.sampled_from(NEW_VALUES))
     def change_a_row(self, row: tuple[str, int], value: Any) -> None:
@@ -276,6 +297,21 @@ class Loads(RuleBasedStateMachine):
             if OPERATIONS[name].id_field in row and (name not in DEPLOYMENTS or key[0] in recent)
         ]
         return keys[place % len(keys)] if keys else None
+
+    def _add(self, row: tuple[str, int], count: int, hours: int = 0) -> None:
+        name, number = row[0], next(self.numbers)
+        parent = self._pick(PARENTS[name], row[1]) if name in PARENTS else ("",)
+        if parent is None or name == "user":
+            return
+        created = self.newest + number - hours * HOUR
+        self.newest = max(self.newest, created)
+        operation = OPERATIONS[name]
+        for place in range(count):
+            fields = {operation.id_field: f"new {number} {place}", operation.created_field: created}
+            if name == "projects":
+                fields["updatedAt"] = created
+            self.api.control("POST", f"/rows/{name}/add?parent={parent[0]}", **fields)
+        self._announce(name, parent)
 
     def _change(self, name: str, key: Key, fields: Row) -> None:
         self.api.control("POST", f"/rows/{name}?id={key[-1]}&parent={key[0]}", set=fields)
@@ -376,7 +412,8 @@ def play(stores: Callable[[], MakesStores], first_seed: int, count: int) -> int:
     """Plays so many sequences; returns how many came to their end."""
     # Dagster's log: what a load has to say, its outcome says.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-    with running_demo_api(*TINY.split()) as Loads.api, stores() as make_store:
+    until = ["--inclusive-until"] if first_seed % 2 else []
+    with running_demo_api(*TINY.split(), *until) as Loads.api, stores() as make_store:
         Loads.make_store = staticmethod(make_store)
         warm_up(Loads.api)
         run_state_machine_as_test(

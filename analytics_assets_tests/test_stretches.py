@@ -42,7 +42,9 @@ def test_pages_of_several_stretches_are_under_way_at_once(tmp_path: Path) -> Non
 
 
 def test_a_short_list_is_read_page_by_page(tmp_path: Path) -> None:
-    with running_demo_api("--deployments", str(PAGE * FEW_PAGES), "--max-limit", str(PAGE)) as api:
+    # Each page but the first begins with the last row of the one before.
+    rows = PAGE + (PAGE - 1) * (FEW_PAGES - 1)
+    with running_demo_api("--deployments", str(rows), "--max-limit", str(PAGE)) as api:
         loaded = metadata(Project(tmp_path, api.url).load("deployments"), "deployments")
         assert loaded["requests"] == FEW_PAGES
         assert all("since" not in entry["query"] for entry in api.log("deployments"))

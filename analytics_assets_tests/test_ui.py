@@ -116,6 +116,7 @@ def test_the_past_is_loaded_again_by_clicks(
             ui.open_job("reload_history", "Partitions")
             ui.take(SCREENSHOTS, "reload_months")
             ui.reload_months(f"{month:%Y-%m-%d}")
+            ui.open(f"/runs/{server.run_of_month(f'{month:%Y-%m-%d}')}")
         else:
             ui.open_job("reload_history", "Launchpad")
             ui.take(SCREENSHOTS, "reload_window")

@@ -35,7 +35,6 @@ from analytics_assets.source.fan_out import FanOut
 from analytics_assets.source.pending import parent_identity, pending_parents
 from analytics_assets.source.phases import Phase, phases_of, seconds_in
 from analytics_assets.source.rate_limit import RateLimit
-from analytics_assets.source.redaction import undecided
 from analytics_assets.source.repeated_ids import Key
 from analytics_assets.source.rest import build_source
 from analytics_assets.source.stored import (
@@ -47,6 +46,7 @@ from analytics_assets.source.telling import Sparsely, Tell
 from analytics_assets.source.traffic import Traffic
 from analytics_assets.source.watermark import Watermark
 from analytics_assets.source.window import Window
+from analytics_assets.source.withheld import undecided
 from analytics_assets.source.wording import counted
 
 MOST_MERGED_NAMED = 10

@@ -9,9 +9,9 @@ from dagster import AssetCheckResult, AssetCheckSeverity
 from analytics_assets.checks.accepted import ACCEPT
 from analytics_assets.checks.table import Table
 from analytics_assets.source.columns import LOAD_ID, ROW_DIGEST, VARIANT
-from analytics_assets.source.redaction import withheld_columns
 from analytics_assets.source.rest import declared_columns
 from analytics_assets.source.table_columns import stored_otherwise
+from analytics_assets.source.withheld import withheld_columns
 
 
 def check_columns(table: Table) -> AssetCheckResult:

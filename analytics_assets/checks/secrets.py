@@ -5,7 +5,7 @@ from __future__ import annotations
 from dagster import AssetCheckResult, AssetCheckSeverity
 
 from analytics_assets.checks.table import Table
-from analytics_assets.source.redaction import undecided, withheld_columns
+from analytics_assets.source.withheld import undecided, withheld_columns
 
 MOST_NAMED = 20
 """Fields that the description names."""

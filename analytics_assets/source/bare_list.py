@@ -45,6 +45,7 @@ class BareListPaginator(BasePaginator):
         self._asked: _Asked = _Asked(0)
         self._full = 0
         self._is_cut = False
+        self._is_inclusive = False
         self._stuck_at = _Asked(0)
         self._read_page: Callable[[Response, Page], None] = self._read_first_page
         self._first_page: Page = []
@@ -103,16 +104,16 @@ class BareListPaginator(BasePaginator):
         if not is_full:
             return
         self._is_cut = True
+        self._is_inclusive |= times[0] == self._asked.since
         if page:
-            # One less, because servers disagree whether a row of that very time is included.
-            self._go_on(self._read_time_page, since=times[len(times) // 2] - 1)
+            self._go_on(self._read_time_page, since=self._since(times[len(times) // 2]))
         else:
             self._find_a_way_on(times[-1])
 
     def _find_a_way_on(self, latest: int) -> None:
         """Decides what to ask for after a full page without a new row."""
-        if self._asked.since is None or self._asked.since < latest - 1:
-            self._go_on(self._read_time_page, since=latest - 1)
+        if self._asked.since is None or self._asked.since < self._since(latest):
+            self._go_on(self._read_time_page, since=self._since(latest))
             return
         self._stuck_at = _Asked(self._asked.limit, latest)
         self._go_on(self._read_larger_page, limit=LARGER * self._full)
@@ -129,12 +130,12 @@ class BareListPaginator(BasePaginator):
     def _read_from_the_latest(self, response: Response, page: Page) -> None:
         """Reads what a server answers that includes the time asked for, or what is later."""
         is_full, times = len(page) >= self._full, self._times(page)
-        is_inclusive = self._stuck_at.since in times
+        self._is_inclusive |= self._stuck_at.since in times
         page[:] = self._brought.new_rows(page)
-        if is_inclusive and not is_full:
+        if self._is_inclusive and not is_full:
             return
-        if is_inclusive and page:
-            self._go_on(self._read_time_page, since=times[len(times) // 2] - 1)
+        if self._is_inclusive and page:
+            self._go_on(self._read_time_page, since=self._since(times[len(times) // 2]))
         elif self._is_cut or page:
             moment = iso_moment(self._stuck_at.since or 0)
             raise AnalyticsApiError(
@@ -143,6 +144,10 @@ class BareListPaginator(BasePaginator):
                 "asked for is not heeded; it did not advance, so the rest of the list cannot be "
                 "asked for."
             )
+
+    def _since(self, time: int) -> int:
+        """What to ask for to be given the rows of a time, too: servers disagree on it."""
+        return time if self._is_inclusive else time - 1
 
     def _is_round(self, page: Page) -> bool:
         """Whether a page has as many rows as a server cuts one at."""

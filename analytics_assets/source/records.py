@@ -14,9 +14,10 @@ from analytics_assets.configuration.lineage import cursor_field
 from analytics_assets.source.columns import ROW_DIGEST, VERSION, ColumnNames
 from analytics_assets.source.errors import AnalyticsApiError
 from analytics_assets.source.numerals import epoch
-from analytics_assets.source.redaction import Guard, withhold
+from analytics_assets.source.redaction import Guard
 from analytics_assets.source.repeated_ids import ID, UPDATED_AT, RepeatedIds
 from analytics_assets.source.values import Record, as_writable, fit_values, set_aside
+from analytics_assets.source.withheld import withhold
 
 Page = list[Record]
 
