@@ -1,4 +1,5 @@
-# Everything runs in .venv, made by the first target that needs it.
+# Everything runs in .venv, made by the first target that needs it. What a target needs beyond that it
+# installs by name, or says by name what it skips.
 
 # The first Python of 3.10 - 3.13 that runs.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.10; do \
@@ -6,6 +7,11 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 	&& echo $$python && break; done)
 BIN := .venv/bin
 LATEST := .venv-latest/bin
+# It installs in seconds what takes pip minutes: the machine's own, or one from PyPI in .venv.
+UV := $(shell command -v uv || echo $(BIN)/uv)
+
+STARTED := $(shell date +%s)
+TOOK = @echo "make $@ took $$(($$(date +%s) - $(STARTED))) s."
 
 # Of `make dev`: where Dagster keeps its records, and the port of its UI.
 DAGSTER_HOME ?= $(CURDIR)/.dagster
@@ -39,18 +45,35 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-.venv/installed: pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "Python 3.10 - 3.13 is needed, and none was found: install one, or name it with PYTHON=..."; exit 1; }
-	@echo "Installing what is needed into .venv: some minutes the first time."
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+# What a run needs, with pictures: a demo, or a UI of one's own.
+.venv/runs: pyproject.toml constraints.txt .venv/bin/python
+	@echo "Installing into .venv what a run needs."
+	@$(call install,.[pictures])
 	@touch $@
 
-demo: .venv/installed ## load the demo API into DuckDB and show what was loaded
+# What the tests, the checks of style and types, and the benchmarks need, too.
+.venv/installed: pyproject.toml constraints.txt .venv/bin/python
+	@echo "Installing into .venv what the tests need, Celery and Kubernetes among it."
+	@$(call install,.[dev])
+	@touch .venv/runs $@
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.10 - 3.13 is needed, and none was found: install one, or name it with PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@test -x $(UV) || $(BIN)/pip install -qq uv || echo "uv cannot be had here: pip takes some minutes."
+
+# By pip where uv cannot be had, or cannot reach the packages, as it reads none of pip's settings.
+install = { test -x $(UV) && $(UV) pip install --quiet --python $(BIN)/python \
+	--constraint constraints.txt --editable '$(1)'; } \
+	|| $(BIN)/pip install -qq --constraint constraints.txt --editable '$(1)'
+
+demo: .venv/runs ## load the demo API into DuckDB and show what was loaded
 	@$(BIN)/python -m analytics_assets.demo
+	$(TOOK)
 
 test: .venv/installed node_modules/emulate chromium postgres redis ## run the tests
 	$(BIN)/python -m pytest $(PARALLEL)
+	$(TOOK)
 
 # What another release of dagster, dlt or a database's driver can break: the main job, on each
 # executor and warehouse, and the pages that people see. Details are held to the pinned ones, and so
@@ -64,13 +87,11 @@ test-latest: .venv-latest/installed chromium postgres redis ## run the tests tha
 	$(LATEST)/python -m pytest $(PARALLEL) -m "not long" $(MEET_THE_STACK:%=analytics_assets_tests/test_%.py)
 	$(LATEST)/python -m pytest $(PARALLEL) $(MEET_FOR_LONG:%=analytics_assets_tests/test_%.py)
 
-.venv-latest/installed: pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.10 - 3.13 is needed, and none was found."; exit 1; }
+.venv-latest/installed: pyproject.toml .venv/bin/python
 	$(PYTHON) -m venv .venv-latest
-	$(LATEST)/pip install --quiet --disable-pip-version-check uv
-	$(LATEST)/uv pip install --quiet --python $(LATEST)/python --no-deps --editable .
+	$(UV) pip install --quiet --python $(LATEST)/python --no-deps --editable .
 	$(LATEST)/python -c "from importlib.metadata import requires; print(*(line.split(';')[0] for line in requires('analytics-assets') if 'embedded-elt' not in line), sep='\n')" > .venv-latest/requirements.txt
-	$(LATEST)/uv pip install --quiet --python $(LATEST)/python --upgrade --requirement .venv-latest/requirements.txt
+	$(UV) pip install --quiet --python $(LATEST)/python --upgrade --requirement .venv-latest/requirements.txt
 	@touch $@
 
 lint: .venv/installed ## check style and types
@@ -82,7 +103,7 @@ format: .venv/installed ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-dev: .venv/installed ## open the Dagster UI on http://127.0.0.1:3000
+dev: .venv/runs ## open the Dagster UI on http://127.0.0.1:3000
 	@mkdir -p $(DAGSTER_HOME) && cp -n dagster.yaml $(DAGSTER_HOME)
 	DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
 
@@ -108,45 +129,40 @@ bench-cluster: .venv/installed postgres redis ## measure what a cluster brings, 
 	$(BIN)/python -m benchmarks.shared_limit $(SHARED)
 
 # What people would use instead, in an environment of its own: it needs other versions.
-.venv-airbyte/installed:
-	@test -n "$(PYTHON)" || { echo "Python 3.10 - 3.13 is needed, and none was found."; exit 1; }
+.venv-airbyte/installed: .venv/bin/python
 	$(PYTHON) -m venv .venv-airbyte
-	.venv-airbyte/bin/pip install --quiet --disable-pip-version-check uv
-	@.venv-airbyte/bin/uv pip install --quiet --python .venv-airbyte/bin/python airbyte==0.71.3 \
+	@$(UV) pip install --quiet --python .venv-airbyte/bin/python airbyte==0.71.3 \
 		|| echo "airbyte cannot be installed here: it will be missing from the comparison"
 	@touch $@
 
 constraints: .venv/installed ## resolve constraints.txt anew
-	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 --upgrade \
+	$(UV) pip compile pyproject.toml --extra dev --universal --python-version 3.10 --upgrade \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file constraints.txt
 
 # A server for the tests that nobody here wrote. `latest` of this name is an unrelated package.
 node_modules/emulate:
 	@if command -v npm >/dev/null; then \
-		npm install --no-save --no-package-lock --no-audit --no-fund --silent emulate@0.11.2; \
-	else echo "npm is missing: the tests against emulate will be skipped"; mkdir -p $@; fi
+		echo "Installing the npm package emulate into node_modules, for the tests against it." \
+		&& npm install --no-save --no-package-lock --no-audit --no-fund --silent emulate@0.11.2; \
+	else echo "SKIPPED, for npm is missing: the tests against emulate. Install Node.js."; mkdir -p $@; fi
 
 # The browser that the tests of the UI drive, the machine's own.
 chromium:
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
-		test "$$(id -u)" = 0 && test -f /etc/debian_version \
-		&& apt-get update -qq && apt-get install -qq -y chromium >/dev/null; \
-	} || echo "chromium is missing: the tests of the UI will be skipped"
+	@$(call debian,chromium,command -v chromium || command -v chromium-browser,the tests of the UI)
 
-# The server that the tests start for themselves; none of the machine's own is touched.
+# A server that the tests start for themselves; none of the machine's own is touched.
 postgres:
-	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
-		test "$$(id -u)" = 0 && test -f /etc/debian_version \
-		&& apt-get update -qq && apt-get install -qq -y postgresql >/dev/null; \
-	} || echo "PostgreSQL is missing: the tests on it will be skipped"
+	@$(call debian,postgresql,command -v initdb || ls /usr/lib/postgresql/*/bin/initdb,the tests on PostgreSQL)
 
 # The broker between Dagster's runs and Celery's workers; the tests start their own.
 redis:
-	@command -v redis-server >/dev/null || { \
-		test "$$(id -u)" = 0 && test -f /etc/debian_version \
-		&& apt-get update -qq && apt-get install -qq -y redis-server >/dev/null; \
-	} || echo "Redis is missing: the tests of the cluster will be skipped"
+	@$(call debian,redis-server,command -v redis-server,the tests of the cluster)
+
+# A Debian package, unless a command finds what it holds; and what is skipped without it.
+debian = { $(2); } >/dev/null 2>&1 || { test "$$(id -u)" = 0 && test -f /etc/debian_version \
+	&& echo "Installing the Debian package $(1), for $(3)." \
+	&& apt-get update -qq && apt-get install -qq -y $(1) >/dev/null; } \
+	|| echo "SKIPPED, for $(1) is missing: $(3). Install it: sudo apt-get install $(1)"
 
 clean: ## delete what was installed
 	rm -rf .venv .venv-latest .venv-airbyte node_modules build *.egg-info

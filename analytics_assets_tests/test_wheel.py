@@ -52,10 +52,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Iterator[Path]:
     """A virtual environment that holds the wheel and what it needs: hundreds of megabytes."""
     folder = tmp_path_factory.mktemp("environment")
-    _run(sys.executable, "-m", "venv", str(folder), cwd=folder)
-    install = [str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+    uv = [sys.executable, "-m", "uv", "--quiet"]
+    _run(*uv, "venv", "--clear", "--python", sys.executable, str(folder), cwd=folder)
     constraints = str(REPOSITORY / "constraints.txt")
-    _run(*install, "--constraint", constraints, str(wheel), cwd=folder)
+    install = [*uv, "pip", "install", "--python", str(folder), "--constraint", constraints]
+    _run(*install, str(wheel), cwd=folder)
     yield folder
     shutil.rmtree(folder)
 
