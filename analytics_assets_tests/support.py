@@ -229,7 +229,7 @@ class Project:
             .execute_in_process(
                 instance=self._instance,
                 raise_on_error=False,
-                run_config={"ops": {job.name: {"config": {"assets": keys}}}} if names else None,
+                run_config={"ops": {"accept": {"config": {"assets": keys}}}} if names else None,
             )
         )
 

@@ -133,7 +133,7 @@ def test_a_check_that_fails_stands_at_the_end(demo_api: DemoApi) -> None:
     demo_api.control("POST", "/rows/auth_tokens/add", id="tok", createdAt=1_780_000_000_000, odd=1)
     run = run_cli(*MATERIALIZE, "analytics/auth_tokens", api=demo_api)
     assert run.returncode == 0
-    assert "5 of 6 passed" in run.stdout
+    assert "6 of 7 passed" in run.stdout
     assert "auth_tokens: warning of columns_are_declared: Columns of auth_tokens" in run.stdout
 
 

@@ -135,8 +135,8 @@ def test_a_read_only_disk_is_named_and_costs_no_row(
     disk.remount("ro")
     assert_each_says(
         runs.run(tmp_path, api.url, *NAMES, store=DuckDbFile(file)),
-        rf"The warehouse cannot be opened: IO Error: Cannot open file \"{file}\": Read-only file "
-        r"system\. Check ANALYTICS_DESTINATION and DESTINATION__DUCKDB__CREDENTIALS\.",
+        rf"The DuckDB file {file} cannot be written \(Read-only file system\): let this user write "
+        r"it and its folder, or name another one in DESTINATION__DUCKDB__CREDENTIALS\.",
     )
     assert_equal(stored_rows(DuckDbFile(file), "user"), api.rows("user"))
     disk.remount("rw")

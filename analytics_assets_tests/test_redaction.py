@@ -360,7 +360,8 @@ def refusing(status: int) -> Callable[[Asked], Answer]:
 
 
 def repeating(_: Asked) -> Answer:
-    return Answer({"teams": [{"id": "a", "createdAt": 1}] * 2, "pagination": {"next": "same"}})
+    teams = [{"id": str(number), "createdAt": 1} for number in range(100)]
+    return Answer({"teams": teams, "pagination": {"next": "same"}})
 
 
 def proving_itself(config: ApiConfig) -> ApiConfig:

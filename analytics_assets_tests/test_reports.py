@@ -341,8 +341,8 @@ def test_warnings_of_dlt_reach_the_log_of_the_run_once(
         for _ in range(3):
             dlt_logger.warning("a table has changed its mind")
         dlt_logger.warning("The columns did not receive any data during this load: x")
-    assert [(record.levelname, record.message) for record in caplog.records] == [
-        ("WARNING", "dlt: a table has changed its mind")
+    assert [entry for entry in caplog.record_tuples if entry[0] == log.name] == [
+        ("a_run", logging.WARNING, "dlt: a table has changed its mind")
     ]
 
 

@@ -61,15 +61,15 @@ def build_acceptance_job(api_config: ApiConfig) -> JobDefinition:
     names = [str(resource["name"]) for resource in api_config["resources"]]
     keys = {asset_key(name).to_user_string(): name for name in names}
 
-    @op(name=JOB, description=DESCRIPTION)
-    def accept_findings(context: OpExecutionContext, config: Choice, warehouse: Warehouse) -> None:
+    @op(description=DESCRIPTION)
+    def accept(context: OpExecutionContext, config: Choice, warehouse: Warehouse) -> None:
         with (
             failing_in_one_sentence(ACCEPTED, RetryPolicy()),
             dlt_logs_to(context.log),
             warehouse.opened_to_load(ACCEPTED, context.log) as turn,
         ):
             tables = _open_tables(api_config, _chosen(keys, config.assets), warehouse, turn.client)
-            accepted = {table.name: accept(table) for table in tables}
+            accepted = {table.name: acceptable(table) for table in tables}
             before = _evaluate(tables, context.instance)
             with warehouse.pipeline(ACCEPTED) as pipeline:
                 keep_accepted(
@@ -83,15 +83,17 @@ def build_acceptance_job(api_config: ApiConfig) -> JobDefinition:
 
     # All are named, so that a person sees in the launchpad what may be left out.
     @job(
-        name=JOB, description=DESCRIPTION, config={"ops": {JOB: {"config": {"assets": list(keys)}}}}
+        name=JOB,
+        description=DESCRIPTION,
+        config={"ops": {accept.name: {"config": {"assets": list(keys)}}}},
     )
-    def accept_findings_job() -> None:
-        accept_findings()
+    def accept_findings() -> None:
+        accept()
 
-    return accept_findings_job
+    return accept_findings
 
 
-def accept(table: Table) -> Accepted:
+def acceptable(table: Table) -> Accepted:
     """All that may be accepted of a table's findings, as it is now."""
     parent = parent_name(table.resource)
     full = {name for name in (table.name, parent) if name and is_listed_in_full(table.config, name)}

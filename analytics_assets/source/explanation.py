@@ -125,8 +125,7 @@ def _explain_full_disk(error: BaseException, name: str) -> str:
 def _explain_status(error: HTTPError, name: str, retry: RetryPolicy) -> str:
     status = error.response.status_code
     answer = f"{_request(error)} answered {status}"
-    said = words_of(error.response)
-    words = f" ({said})" if said else ""
+    words = _in_parentheses(error.response)
     if status in (401, 403):
         return f"{answer}: {_explain_rejection(error.response, words, name)}"
     if status in retry.statuses:
@@ -181,10 +180,16 @@ def _explain_parent(parent: str, unanswered: Unanswered) -> str:
         return f"{parent}: {first_line(error).rstrip('.')}"
     said = f"{unanswered.request} {unanswered.why}"
     if isinstance(error, HTTPError):
-        said += words_of(error.response)
+        said += _in_parentheses(error.response)
     if unanswered.status == codes.forbidden:
         return f"the token may not read {parent}: {said}"
     return f"{parent}: {said}"
+
+
+def _in_parentheses(response: Response) -> str:
+    """The API's own words behind what it answered; "" where it has none."""
+    said = words_of(response)
+    return f" ({said})" if said else ""
 
 
 def _explain_rejection(response: Response, words: str, name: str) -> str:

@@ -17,6 +17,9 @@ from analytics_assets.source.records import Page
 from analytics_assets.source.values import Record
 
 MOST_LOOKS = 10
+MOST_PAGES = 40
+"""Pages that all looks together may have beyond those of the list: where more rows come than a
+page holds while it is read, each look is longer than the one before."""
 QUIET_LOOKS = 3
 """Looks without a new key that make up for a proof, where rows differ in each answer."""
 
@@ -50,6 +53,7 @@ class Looks:
         self._keys: set[bytes] = set()
         self._looks = 0
         self._pages = 0
+        self._pages_left = MOST_PAGES
         self._had_new_key = False
         self._were_quiet = 0
 
@@ -73,6 +77,8 @@ class Looks:
         page[:] = self._brought.new_rows(page)
         self._note(page)
         if not is_last and not (self.have_begun and have_stood_still):
+            if self._pages_left < 0:
+                raise _too_fast(request, self._looks)
             return Way.NEXT_PAGE
         if self.have_begun and not self._is_another_due(request, have_stood_still):
             return Way.NOTHING
@@ -86,6 +92,7 @@ class Looks:
         self._had_new_key |= not keys <= self._keys
         self._keys |= keys
         self._pages += 1
+        self._pages_left += -1 if self.have_begun else 1
 
     def _is_another_due(self, request: str, have_stood_still: bool) -> bool:
         is_proof = have_stood_still and self._pages == 1
@@ -97,13 +104,17 @@ class Looks:
             return True
         if is_proof:
             return False
-        raise AnalyticsApiError(
-            f"{request} answered other rows each of the {MOST_LOOKS} times that it was asked for "
-            "the beginning of the list again: the list changes faster than it can be read."
-        )
+        raise _too_fast(request, self._looks)
 
     def _key_of(self, row: Record) -> bytes:
         key = [row.get(field) for field in self._id_fields]
         if all(value is None for value in key):
             return content_digest(row)
         return content_digest(key)
+
+
+def _too_fast(request: str, looks: int) -> AnalyticsApiError:
+    return AnalyticsApiError(
+        f"{request} answered other rows each of the {looks} times that it was asked for the "
+        "beginning of the list again: the list changes faster than it can be read."
+    )

@@ -104,13 +104,19 @@ class ParentTable:
         return self._listed(self._rows)
 
     def unaskable(self, window: Window | None) -> Page:
-        """The rows among them, or in a window, whose fields would ask for another address."""
-        if self.is_listed:
-            return self._listed(self._unaskable)
+        """What tells the rows whose fields would ask for another address, and those fields.
+
+        Args:
+            window: Where the parent is not listed in full, the window that the rows lie in.
+        """
         rows = self._unaskable
-        if window is not None:
-            rows = rows.where(lies_in(window, self._moment))
-        return self._as_page(rows.fetchall())
+        if self.is_listed:
+            page = self._listed(rows)
+        else:
+            within = rows if window is None else rows.where(lies_in(window, self._moment))
+            page = self._as_page(within.fetchall())
+        named = sorted({*self.identity.key, *(each.field for each in self._asked_with)})
+        return [{field: row[field] for field in named} for row in page]
 
     def next_new(
         self, place: Sequence[str], windows: Iterable[Coverage], most: int
