@@ -45,6 +45,7 @@ from analytics_assets.source.errors import (
 )
 from analytics_assets.source.http import RetryPolicy
 from analytics_assets.source.stored import count_stored, latest_listing, stored_state
+from analytics_assets.source.wording import counted
 
 ROWS_AT_ONCE = 20_000
 LOG = logging.getLogger(__name__)
@@ -161,7 +162,7 @@ class _Move:
         """Moves one table after the other, and says so of each."""
         for name in self._names:
             with failing_in_one_sentence(name, RetryPolicy()):
-                print(f"{name}: {self._move(name)} rows", flush=True)
+                print(f"{name}: {counted(self._move(name), 'row')}", flush=True)
         with failing_in_one_sentence(ACCEPTED, RetryPolicy()):
             self._move_accepted()
 
@@ -187,7 +188,7 @@ class _Move:
         rows = sum(stored.get(load, 0) for load in newer)
         loads = newer & recorded
         moment = f"loaded at {iso_time(float(max(loads)) * 1000)}, " if loads else ""
-        return [f"{name} ({moment}{rows} rows)"]
+        return [f"{name} ({moment}{counted(rows, 'row')})"]
 
     def _move(self, name: str) -> int:
         """Moves a table with the state of its asset; returns the rows that the target holds of it.

@@ -107,7 +107,7 @@ def test_what_was_deleted_upstream_is_accepted_for_good(
     project.load_all("projects")
     lost = children(project, "environments", second)
     (said_of_second,) = found_by(project, "environments").values()
-    assert said_of_second.startswith(f"{lost} rows of environments belong to projects")
+    assert said_of_second.startswith(f"{counted(lost, 'row')} of environments whose projects")
     accept(project, "environments")
     assert found_by(project, "environments") == {}
 
@@ -121,7 +121,7 @@ def test_what_was_deleted_upstream_is_accepted_for_good(
     project.load_all("projects", "teams")
     said = found_by(project, "environments", "teams")
     back = children(project, "environments", first)
-    assert said["environments parents_exist"].startswith(f"{back} rows of")
+    assert said["environments parents_exist"].startswith(f"{counted(back, 'row')} of")
     assert "listed nothing of teams, of which there are 4 rows" in said["teams rows_did_not_fall"]
 
 
@@ -219,7 +219,7 @@ def test_implausible_times_are_accepted_by_their_number_and_broken_keys_never(
     assert set(found_by(project, "aliases")) == {"aliases key_is_unique"}
     date(another)
     said = found_by(project, "aliases")
-    assert said["aliases times_are_plausible"].startswith("3 rows of aliases have a createdAt")
+    assert said["aliases times_are_plausible"].startswith("3 rows of aliases with a createdAt")
 
 
 def test_only_the_assets_named_are_accepted(

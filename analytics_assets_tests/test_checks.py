@@ -109,14 +109,14 @@ SPOILED = [
         "parents_exist",
         ERROR,
         ["delete from analytics.projects where id = '{parent}'"],
-        "rows of environments have no row of projects",
+        "of environments without a row of projects",
     ),
     (
         "environments",
         "parents_exist",
         WARN,
         ["update analytics.projects set _dlt_load_id = '1' where id = '{parent}'"],
-        "rows of environments belong to projects that the API no longer lists",
+        "of environments whose projects the API no longer lists",
     ),
     (
         "deployment_events",
@@ -151,7 +151,7 @@ SPOILED = [
         "times_are_plausible",
         WARN,
         ["update {} set \"createdAt\" = 1262303999999 where id = '{id}'"],
-        "1 rows of aliases have a createdAt that is missing, before 2010 or after tomorrow",
+        "1 row of aliases with a createdAt that is missing, before 2010 or after tomorrow",
     ),
     (
         "deployment_events",

@@ -29,7 +29,7 @@ DEPLOYMENTS = 5_000
 PATIENCE = 300
 ASKED_BEFORE_DEATH = DEPLOYMENTS * 8 // 10
 PROGRESS = re.compile(
-    r"deployment_events: (\d+) of (\d+) parents asked, (\d+) requests a second, (\d+) s left\."
+    r"deployment_events: (\d+) of (\d+) parents? asked, (\d+) requests a second, (\d+) s left\."
 )
 
 

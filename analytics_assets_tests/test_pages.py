@@ -188,7 +188,7 @@ def test_a_parent_deleted_since_its_list_is_counted_and_costs_its_siblings_nothi
     demo_api.control("DELETE", f"/rows/teams?id={gone}")
     loaded = metadata(project.load("teams_member"), "teams_member")
     assert loaded["parents_gone"] == 1
-    assert "1 parents of teams_member were deleted since their list" in capfd.readouterr().err
+    assert "Parents of teams_member that were deleted since their list: 1" in capfd.readouterr().err
     assert_equal(project.rows("teams_member"), demo_api.rows("teams_member"))
 
 

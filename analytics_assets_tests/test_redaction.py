@@ -216,7 +216,7 @@ def test_a_secret_of_an_earlier_load_is_told_and_overwritten(
     assert project.query('select "inviteCode" from analytics.teams') == [{"inviteCode": SECRET}]
     project = Project(tmp_path, api.url)
     checks = project.check("teams")
-    assert "1 rows of teams hold secrets of earlier loads" in str(checks[CHECK].description)
+    assert "Secrets of earlier loads stand in 1 row of teams" in str(checks[CHECK].description)
     assert "inviteCode" not in str(checks["columns_are_declared"].description)
     project.load_all("teams")
     assert project.query('select "inviteCode" from analytics.teams') == [{}]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from dagster import AssetCheckSeverity
 
+from analytics_assets.source.wording import counted
 from analytics_assets_tests.scripted import Answer, Asked, scripted_api
 from analytics_assets_tests.support import Project, metadata
 from analytics_assets_tests.things import api_of, parts, things
@@ -117,7 +118,9 @@ def test_rows_of_one_key_on_one_page_are_counted_and_a_check_warns(
         assert found.passed == (not merged)
         if merged:
             assert found.severity is AssetCheckSeverity.WARN
-            assert f"{merged} rows of parts had the key of another row" in str(found.description)
+            assert f"{counted(merged, 'row')} of parts had the key of another row" in str(
+                found.description
+            )
             assert "t/1" in str(found.description)
             rows[:] = rows[:1]
             project.load_all("parts")

@@ -240,9 +240,9 @@ class AssetLoad:
     def _tell_of_parents(self) -> None:
         gone, pending = self._fan_out.gone, len(self._fan_out.pending)
         if gone:
-            self._tell(f"{gone} parents of {self._name} were deleted since their list.")
+            self._tell(f"Parents of {self._name} that were deleted since their list: {gone}.")
         if pending:
-            self._tell(f"{pending} parents of {self._name} are asked for again by the next run.")
+            self._tell(f"Parents of {self._name} that the next run asks for again: {pending}.")
 
     def _what_is_asked_for(self) -> str:
         if self._window is None:

@@ -7,6 +7,7 @@ from dagster import AssetCheckResult, AssetCheckSeverity
 from analytics_assets.checks.table import LARGEST_SAMPLE, Finding, Table
 from analytics_assets.configuration.lineage import parent_name
 from analytics_assets.source.clock import epoch_milliseconds_now, iso_time
+from analytics_assets.source.wording import counted
 
 DAY = 86_400_000
 
@@ -35,7 +36,7 @@ def _describe(table: Table, rows: list[tuple[str, str, str]]) -> str:
     named = ", ".join(f"{key} ({why}, since {since})" for key, why, since in rows[:3])
     more = f", and {len(rows) - 3} more" if len(rows) > 3 else ""
     return (
-        f"{len(rows)} rows of {parent} have been asked for {table.name} in vain for more than a "
+        f"{counted(len(rows), 'row')} of {parent} asked for {table.name} in vain for more than a "
         f"day: {named}{more}. Each run asks again. See what the API says of them, and whether the "
         f"token may read them; those that it no longer lists are left out once {parent} and "
         f"{table.name} are materialized."

@@ -6,6 +6,7 @@ from dagster import AssetCheckResult, AssetCheckSeverity
 
 from analytics_assets.checks.table import Table
 from analytics_assets.source.rest import declared_columns
+from analytics_assets.source.wording import counted
 
 
 def check_key(table: Table) -> AssetCheckResult:
@@ -25,9 +26,9 @@ def check_key(table: Table) -> AssetCheckResult:
     return AssetCheckResult(
         passed=not found.total,
         severity=AssetCheckSeverity.ERROR,
-        description=f"{found.total} keys of {table.name} are missing, or borne by several rows: "
-        "something else than this project has written to the table. Delete those rows and load it "
-        "anew."
+        description=f"{counted(found.total, 'key')} of {table.name} missing, or borne by several "
+        "rows: something else than this project has written to the table. Delete those rows and "
+        "load it anew."
         if found.total
         else "Each row has a key of its own.",
         metadata=found.as_metadata("keys"),

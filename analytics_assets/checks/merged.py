@@ -5,6 +5,7 @@ from __future__ import annotations
 from dagster import AssetCheckResult, AssetCheckSeverity
 
 from analytics_assets.checks.table import Table
+from analytics_assets.source.wording import counted
 
 
 def check_merged(table: Table, merged: int, keys: str) -> AssetCheckResult:
@@ -18,10 +19,10 @@ def check_merged(table: Table, merged: int, keys: str) -> AssetCheckResult:
     description = "Rows of one page with one key were equal, or told which is newer."
     if merged:
         description = (
-            f"{merged} rows of {table.name} had the key of another row of their page, and were not "
-            f"kept ({keys}): {', '.join(table.key)} does not tell all its rows apart. Name a "
-            "further column in `primary_key` of the configuration, or set `ids_may_repeat` there, "
-            "and load it again from the beginning."
+            f"{counted(merged, 'row')} of {table.name} had the key of another row of the page, "
+            f"which was kept instead ({keys}): {', '.join(table.key)} does not tell all its rows "
+            "apart. Name a further column in `primary_key` of the configuration, or set "
+            "`ids_may_repeat` there, and load it again from the beginning."
         )
     return AssetCheckResult(
         passed=not merged,

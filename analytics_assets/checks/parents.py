@@ -12,6 +12,7 @@ from analytics_assets.configuration.lineage import (
     parent_name,
 )
 from analytics_assets.source.columns import LOAD_ID
+from analytics_assets.source.wording import counted
 
 
 def check_parents(table: Table) -> AssetCheckResult:
@@ -66,12 +67,12 @@ def _rows_by_parent(table: Table, condition: str) -> str:
 def _describe(name: str, parent: str, orphans: int, deleted: int) -> str:
     if orphans:
         return (
-            f"{orphans} rows of {name} have no row of {parent}: it was deleted in the warehouse. "
-            f"Load {parent} anew; if it was deleted on purpose, {ACCEPT}."
+            f"{counted(orphans, 'row')} of {name} without a row of {parent}: it was deleted in the "
+            f"warehouse. Load {parent} anew; if it was deleted on purpose, {ACCEPT}."
         )
     if deleted:
         return (
-            f"{deleted} rows of {name} belong to {parent} that the API no longer lists. They are "
-            f"kept; if it is right that those are gone, {ACCEPT}."
+            f"{counted(deleted, 'row')} of {name} whose {parent} the API no longer lists, kept. "
+            f"If it is right that those are gone, {ACCEPT}."
         )
     return f"Each row has its row of {parent}."

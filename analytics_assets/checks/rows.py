@@ -10,6 +10,7 @@ from analytics_assets.checks.accepted import ACCEPT
 from analytics_assets.checks.table import Table
 from analytics_assets.configuration.lineage import is_listed_in_full
 from analytics_assets.source.columns import LOAD_ID
+from analytics_assets.source.wording import counted
 
 
 def check_row_count(table: Table, reported: Sequence[int]) -> AssetCheckResult:
@@ -25,18 +26,18 @@ def check_row_count(table: Table, reported: Sequence[int]) -> AssetCheckResult:
     came_back_empty = is_listed_in_full(table.config, table.name) and _came_back_empty(table)
     if now < before:
         description = (
-            f"{table.name} has {now} rows, and had {before}: something else than this project "
-            "deletes rows, for it keeps what was deleted upstream. Load them again; if they were "
-            f"deleted on purpose, {ACCEPT}."
+            f"{table.name} has {counted(now, 'row')}, and had {before}: something else than this "
+            "project deletes rows, for it keeps what was deleted upstream. Load them again; if "
+            f"they were deleted on purpose, {ACCEPT}."
         )
     elif came_back_empty:
         description = (
-            f"The API listed nothing of {table.name}, of which there are {now} rows: see whether "
-            "the token may still list them all, and the team is the right one. If they were "
-            f"deleted, {ACCEPT}."
+            f"The API listed nothing of {table.name}, of which the warehouse has "
+            f"{counted(now, 'row')}: see whether the token may still list them all, and the team "
+            f"is the right one. If they were deleted, {ACCEPT}."
         )
     else:
-        description = f"{now} rows, {before} before."
+        description = f"{counted(now, 'row')}, {before} before."
     return AssetCheckResult(
         passed=now >= before and not came_back_empty,
         severity=AssetCheckSeverity.ERROR,
@@ -50,7 +51,7 @@ def check_no_longer_listed(table: Table) -> AssetCheckResult:
     found = table.find(table.key, _rows_where(table, f"NOT {table.listed}"))
     return AssetCheckResult(
         passed=True,
-        description=f"{found.total} rows of {table.name} are no longer listed by the API.",
+        description=f"{counted(found.total, 'row')} of {table.name} no longer listed by the API.",
         metadata=found.as_metadata(),
     )
 

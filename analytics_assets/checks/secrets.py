@@ -6,6 +6,7 @@ from dagster import AssetCheckResult, AssetCheckSeverity
 
 from analytics_assets.checks.table import Table
 from analytics_assets.source.withheld import undecided, withheld_columns
+from analytics_assets.source.wording import counted
 
 MOST_NAMED = 20
 """Fields that the description names."""
@@ -28,8 +29,8 @@ def check_secrets(table: Table) -> AssetCheckResult:
         )
     if left:
         said.append(
-            f"{left} rows of {table.name} hold secrets of earlier loads in {', '.join(columns)}: "
-            "set them to null in the warehouse."
+            f"Secrets of earlier loads stand in {counted(left, 'row')} of {table.name} "
+            f"({', '.join(columns)}): set them to null in the warehouse."
         )
     return AssetCheckResult(
         passed=not said,

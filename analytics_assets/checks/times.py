@@ -7,6 +7,7 @@ from dagster import AssetCheckResult, AssetCheckSeverity
 from analytics_assets.checks.accepted import ACCEPT
 from analytics_assets.checks.table import Finding, Table
 from analytics_assets.source.clock import epoch_milliseconds, epoch_milliseconds_now
+from analytics_assets.source.wording import counted
 
 EARLIEST = epoch_milliseconds("2010-01-01")
 """Older than any API of the kind: what is dated before it is an epoch in another unit."""
@@ -20,14 +21,14 @@ def check_times(table: Table) -> AssetCheckResult:
     accepted = table.accepted.implausible_times
     is_accepted = found.total <= accepted
     description = f"Each {' and '.join(times)} lies between 2010 and tomorrow."
+    rows = f"{counted(found.total, 'row')} of {table.name}"
     if found.total:
         description = (
-            f"{found.total} rows of {table.name} have a {' or '.join(times)} that is missing, "
-            "before 2010 or after tomorrow: ask the API's makers whether that is meant. If it is, "
-            f"{ACCEPT}."
+            f"{rows} with a {' or '.join(times)} that is missing, before 2010 or after tomorrow: "
+            f"ask the API's makers whether that is meant. If it is, {ACCEPT}."
         )
     if found.total and is_accepted:
-        description = f"{found.total} rows of {table.name} have implausible times: accepted."
+        description = f"{rows} with implausible times: accepted."
     return AssetCheckResult(
         passed=is_accepted,
         severity=AssetCheckSeverity.WARN,

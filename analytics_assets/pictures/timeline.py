@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from analytics_assets.pictures.figure import INK, PALETTE, add_legend, as_markdown, new_figure
 from analytics_assets.source.phases import PHASES, Phase
 from analytics_assets.source.traffic import Traffic
+from analytics_assets.source.wording import counted
 
 MOST_BARS = 120
 WAIT = "#e5534b"
@@ -52,6 +53,5 @@ def draw_timeline(
     axes.set_xlabel("seconds since the load began")
     add_legend(axes)
     waited = sum(stop - start for start, stop in waits)
-    return as_markdown(
-        figure, f"{traffic.requests} requests in {end - begin:.1f} s, {waited:.1f} s of them waited"
-    )
+    requests = counted(traffic.requests, "request")
+    return as_markdown(figure, f"{requests} in {end - begin:.1f} s, {waited:.1f} s of them waited")

@@ -16,6 +16,7 @@ from analytics_assets.source.telling import Sparsely, Tell
 from analytics_assets.source.traffic import Traffic
 from analytics_assets.source.unanswered import Unanswered, is_of_one_parent
 from analytics_assets.source.values import Record
+from analytics_assets.source.wording import counted
 
 PARENTS_PER_LOAD = 1000
 """Parents whose rows are committed together: what a killed load has to ask for again at most."""
@@ -256,7 +257,7 @@ class FanOut:
             elapsed = time.monotonic() - self._started
             left = elapsed / self._done * (self._total - self._done)
             self._tell(
-                f"{self.name}: {self._done} of {self._total} parents asked, "
+                f"{self.name}: {self._done} of {counted(self._total, 'parent')} asked, "
                 f"{self._traffic.requests / elapsed:.0f} requests a second, {left:.0f} s left."
             )
         return page
