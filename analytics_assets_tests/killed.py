@@ -35,11 +35,14 @@ from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
 
 from analytics_assets.resources.delta_files import DeltaClient
 from analytics_assets.source import fan_out
+from analytics_assets.source.transfer import Transfer
 from analytics_assets_tests.demo_api.server import REPOSITORY
 from analytics_assets_tests.stores import DuckDbFile, Store
 from analytics_assets_tests.support import Project, failures
 
 PHASES = ("extract", "normalize", "load")
+REQUEST = "request"
+"""The moment before a request is sent; libcurl sends it, so no audit event of Python's tells."""
 LONG_ENOUGH = 60
 PARENTS_PER_LOAD = 16
 """Small, so that a small fan-out commits as it goes, too."""
@@ -181,6 +184,7 @@ class Fuse:
         # What Delta's library does is out of sight: the eve of it is not.
         for owner, name in ((DeltaClient, "_migrate"), (TableMerger, "execute")):
             setattr(owner, name, self._before_statement(name, getattr(owner, name)))
+        setattr(Transfer, "prepare", self._before_request(Transfer.prepare))  # noqa: B010 - a method
         sys.addaudithook(self._before_event)
 
     def _entering(self, phase: str, step: Callable[..., Any]) -> Callable[..., Any]:
@@ -203,6 +207,14 @@ class Fuse:
 
         return seen
 
+    def _before_request(self, prepare: Callable[..., None]) -> Callable[..., None]:
+        def seen(*args: Any) -> None:
+            if self._phase:
+                self._count(self._phase, REQUEST)
+            prepare(*args)
+
+        return seen
+
     def _before_event(self, event: str, args: tuple[Any, ...]) -> None:
         if not self._phase:
             return
@@ -213,8 +225,6 @@ class Fuse:
             elif str(args[0]).startswith(os.environ.get(FOLDER, "no folder")):
                 place = args[1] if event == "os.rename" else args[0]
                 self._count("load", f"{event} {Path(str(place)).parent.name}")
-        elif event == "http.client.send" and self._phase != "load":
-            self._count(self._phase, event)
 
     def _count(self, phase: str, what: str) -> None:
         number = next(self._numbers[phase])

@@ -145,7 +145,7 @@ def night(tmp_path: Path, demo_api: DemoApi) -> Iterator[Night]:
             night.kill()
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="a night alone, played in minutes")
 def test_a_warehouse_left_alone_keeps_itself_fresh_through_an_outage_and_a_crash(
     night: Night,
 ) -> None:

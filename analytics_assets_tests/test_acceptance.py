@@ -253,7 +253,7 @@ def test_the_ui_is_told_at_once(demo_api: DemoApi, tmp_path: Path) -> None:
     assert told() == "SUCCEEDED"
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="commands in processes of their own")
 def test_the_command_accepts_and_the_next_run_is_green(
     tmp_path: Path, demo_api: DemoApi, project: Project
 ) -> None:

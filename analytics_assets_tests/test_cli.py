@@ -23,7 +23,7 @@ from analytics_assets_tests.support import (
 )
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="commands in processes of their own")
 def test_any_selection_loads_and_only_then_ends_with_zero(
     tmp_path: Path, demo_api: DemoApi
 ) -> None:

@@ -9,7 +9,7 @@ from analytics_assets_tests.canaries import leaks, reveals
 from analytics_assets_tests.cluster import Cluster, wait_until
 from analytics_assets_tests.support import assert_everything_equal
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long(reason="a cluster: workers, broker and database")
 
 
 def test_two_workers_load_all_that_the_webserver_is_asked_for_and_no_secret_passes_between(

@@ -10,7 +10,7 @@ from dagster import DagsterRunStatus
 from analytics_assets_tests.cluster import Cluster, wait_until
 from analytics_assets_tests.support import assert_everything_equal
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long(reason="a cluster: workers, broker and database")
 CHILD = "deployment_events"
 
 

@@ -26,7 +26,7 @@ from analytics_assets_tests.support import (
 ESCAPE = "\x1b"
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="commands in processes of their own")
 def test_a_run_ends_with_what_was_loaded_and_why_the_rest_was_not(
     tmp_path: Path, demo_api: DemoApi
 ) -> None:
@@ -160,7 +160,7 @@ def on_a_terminal(api: DemoApi, *arguments: str) -> str:
     return written.decode()
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="commands in processes of their own")
 def test_a_long_fan_out_shows_a_bar_on_a_terminal_and_plain_lines_elsewhere() -> None:
     with running_demo_api("--latency", "150", "--deployments", "300", "--events", "1") as api:
         terminal = on_a_terminal(api, *MATERIALIZE, "+analytics/deployment_events")

@@ -19,7 +19,7 @@ def run_demo() -> dict[str, list[str]]:
     return {words[0]: words[1:] for words in lines}
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="commands in processes of their own")
 def test_the_demo_loads_everything_and_then_only_what_is_new(tmp_path: Path) -> None:
     """Its own API into its own file, whatever the user has set for theirs."""
     (tmp_path / ".env").write_text(

@@ -53,7 +53,7 @@ def test_every_resource_equals_the_server_and_passes_its_checks(
         assert all(check.passed for check in checks.values()), checks
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="PostgreSQL and files as destination")
 def test_a_second_run_loads_what_is_new_and_asks_for_no_more(
     tmp_path: Path, store: Store, demo_api: DemoApi
 ) -> None:
@@ -105,7 +105,7 @@ def test_what_is_deleted_at_the_server_stays_and_is_told(
     assert gone in project.rows("projects")
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="PostgreSQL and files as destination")
 def test_a_fan_out_goes_on_where_a_failed_load_left_it(
     tmp_path: Path, store: Store, demo_api: DemoApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:

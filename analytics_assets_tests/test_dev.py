@@ -39,7 +39,7 @@ mutation Reexecute($parameters: ReexecutionParams!) {
 """
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="dagster dev")
 @pytest.mark.parametrize("webserver", [MAKE_DEV], indirect=True)
 def test_reexecution_from_failure_runs_only_what_failed_and_what_was_skipped_for_it(
     webserver: DevServer, tmp_path: Path, demo_api: DemoApi
@@ -60,7 +60,7 @@ def test_reexecution_from_failure_runs_only_what_failed_and_what_was_skipped_for
 TERMINATE = "mutation Stop($id: String!) { terminateRun(runId: $id) { __typename } }"
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="dagster dev")
 @pytest.mark.parametrize("webserver", [MAKE_DEV], indirect=True)
 def test_terminate_in_the_ui_cancels_a_run_and_no_console_shows_a_trace(
     webserver: DevServer, tmp_path: Path, demo_api: DemoApi
@@ -96,7 +96,7 @@ mutation Backfill($parameters: LaunchBackfillParams!) {
 """
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="dagster dev")
 @pytest.mark.parametrize("webserver", [MAKE_DEV], indirect=True)
 def test_a_month_is_loaded_again_from_the_backfill_page(
     webserver: DevServer, tmp_path: Path, demo_api: DemoApi
@@ -132,7 +132,7 @@ def test_a_month_is_loaded_again_from_the_backfill_page(
     assert {time.gmtime(row["created"] / 1000)[:2] for row in loaded} == {(2026, 5)}
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="dagster dev")
 def test_the_ui_shows_nine_assets_with_three_edges_and_materializes_them(
     webserver: DevServer, tmp_path: Path, demo_api: DemoApi
 ) -> None:

@@ -85,7 +85,7 @@ def assert_loaded(file: Path, api: DemoApi) -> None:
 WHAT_TO_DO = "Free some of it, then materialize NAME again: nothing is lost that was loaded."
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="runs that are stopped or killed")
 @pytest.mark.parametrize(
     ("is_first", "leave"),
     [(True, 0), (True, 8_192), (True, 300_000), (False, 0)],

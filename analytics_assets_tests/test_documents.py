@@ -51,7 +51,7 @@ def rows_of_table(header: str) -> list[list[str]]:
     ]
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="PostgreSQL and files as destination")
 def test_every_query_answers_the_same_rows_on_duckdb_and_postgresql(
     tmp_path: Path, database: PostgresDatabase
 ) -> None:
@@ -146,7 +146,7 @@ def test_every_anchor_is_a_heading() -> None:
             assert anchor in {heading.lower().replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="PostgreSQL and files as destination")
 def test_the_records_of_dagster_can_be_migrated_and_begun_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo_api: DemoApi
 ) -> None:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from signal import SIGKILL
 
@@ -16,7 +17,7 @@ import duckdb
 import pytest
 
 from analytics_assets.resources.duckdb_file import HEADERS
-from analytics_assets_tests.killed import PARENTS_PER_LOAD, PHASES, Death, Outcome, Runs
+from analytics_assets_tests.killed import PARENTS_PER_LOAD, PHASES, REQUEST, Death, Outcome, Runs
 from analytics_assets_tests.stores import MakeStore, Row, Store
 from analytics_assets_tests.support import (
     PARENTS,
@@ -72,6 +73,8 @@ THREE_IN_A_ROW = [
 
 # When the rows of a load are committed, and the load is not yet recorded.
 BEFORE_A_RECORD = ('INSERT INTO "analytics"."_dlt_loads"', "os.rename _dlt_loads")
+RECORDS = ("INSERT", "os.rename")
+"""How they begin."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class Scene:
         return self.stores["whole"]
 
     def attempts(self) -> list[list[Death]]:
-        """Where to kill: moments spread over each phase, and the eve of each load's record."""
+        """Where to kill: moments spread over each phase, a request, and each load's record."""
         if not self.plan.points:
             return [THREE_IN_A_ROW]
         whole = self._run("whole", *self.plan.killed)
@@ -109,6 +112,8 @@ class Scene:
         chosen = []
         for phase, moments in whole.moments.items():
             eves = [n for n, what in enumerate(moments, 1) if what.startswith(BEFORE_A_RECORD)]
+            requests = [n for n, what in enumerate(moments, 1) if what == REQUEST]
+            eves += requests[len(requests) // 2 :][:1]
             others = [n for n in range(1, len(moments) + 1) if n not in eves]
             distance = len(others) // (self.plan.points + 1)
             spread = others[distance::distance][: self.plan.points]
@@ -118,16 +123,21 @@ class Scene:
             for number, (phase, moment) in enumerate(chosen)
         ]
 
-    def play(self, deaths: Sequence[Death]) -> None:
+    def play(self, deaths: Sequence[Death]) -> list[str]:
         """Kills runs, then loads again, at times after a run of a child alone.
+
+        Returns:
+            What each run was killed before: the first word of it, for each phase.
 
         Raises:
             AssertionError: If the last run fails or leaves another warehouse than it should.
         """
         attempt = "_".join(f"{death.phase}{death.moment}" for death in deaths)
+        struck = []
         for death in deaths:
             died = self._run(attempt, *self.plan.killed, death=death)
             assert died.code == -SIGKILL, (death, died)
+            struck.append(f"{death.phase}: {died.struck.partition(' ')[0]}")
         where = f"{self.plan} killed at {deaths}, before {died.struck!r}"
         if "deployments" in self.plan.changed and death.waits:
             child = self._run(attempt, "deployment_events")
@@ -141,6 +151,7 @@ class Scene:
                 raise AssertionError(f"{where}: {resource}: {error}") from error
         self.stores[attempt].drop()
         shutil.rmtree(self.folder / attempt)
+        return struck
 
     def _run(self, attempt: str, *names: str, death: Death | None = None) -> Outcome:
         folder = self.folder / attempt
@@ -192,7 +203,7 @@ def change(api: DemoApi, name: str) -> None:
         api.add_deployments(PARENTS_PER_LOAD + 1)
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="runs that are stopped or killed")
 @pytest.mark.parametrize("scenes", [first_loads, incremental_loads])
 def test_after_a_kill_at_any_moment_the_next_run_loads_everything(
     tmp_path: Path,
@@ -204,10 +215,14 @@ def test_after_a_kill_at_any_moment_the_next_run_loads_everything(
     with running_demo_api(*FEW_ROWS) as api, ThreadPoolExecutor(os.cpu_count()) as pool:
         for scene in scenes(runs, tmp_path, api, make_store):
             attempts = scene.attempts()
-            list(pool.map(scene.play, attempts))
-            killed.update(death.phase for deaths in attempts for death in deaths)
+            killed.update(chain.from_iterable(pool.map(scene.play, attempts)))
     assert killed.total() >= 30
-    assert min(killed[phase] for phase in PHASES) >= 8
+    for phase in PHASES:
+        assert sum(n for what, n in killed.items() if what.startswith(phase)) >= 8, killed
+    assert killed[f"extract: {REQUEST}"] >= 3, killed
+    for phase in ("extract", "normalize"):
+        assert killed[f"{phase}: open"], killed
+    assert sum(killed[f"load: {what}"] for what in RECORDS) >= 3, killed
 
 
 def make_old(file: Path) -> None:

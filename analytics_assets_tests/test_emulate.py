@@ -94,7 +94,7 @@ def test_five_resources_load_completely_and_the_other_four_fail_alone(
     assert len(events) == 3 * 120
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="commands in processes of their own")
 def test_the_cli_ends_with_exit_code_one(emulate: DemoApi) -> None:
     run = run_cli(*MATERIALIZE, "*", api=emulate)
     assert run.returncode == 1

@@ -37,7 +37,7 @@ def test_every_resource_equals_the_server_whatever_its_page_size(
         assert_everything_equal(project, api)
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="thousands of rows")
 def test_thousands_of_rows_equal_the_server(tmp_path: Path) -> None:
     sizes = ["--projects", "150", "--deployments", "2500", "--aliases", "1500", "--events", "8"]
     with running_demo_api(*sizes) as api:

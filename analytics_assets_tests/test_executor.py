@@ -72,7 +72,7 @@ def test_what_cannot_work_is_refused_in_a_sentence(
         build_definitions(ANALYTICS)
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="PostgreSQL and files as destination")
 def test_each_step_may_have_a_process_and_the_run_has_one_table(
     tmp_path: Path,
     demo_api: DemoApi,

@@ -33,7 +33,7 @@ PROGRESS = re.compile(
 )
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="runs that are stopped or killed")
 def test_a_fan_out_killed_at_80_percent_asks_for_the_rest_and_one_load_at_most(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -45,7 +45,7 @@ def names_of(table: DeltaTable) -> set[str]:
     return {Path(uri).name for uri in table.file_uris()}
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="PostgreSQL and files as destination")
 def test_first_loads_that_begin_at_once_lose_no_row(
     tmp_path: Path, demo_api: DemoApi, files: DeltaFolder
 ) -> None:
@@ -83,7 +83,7 @@ def test_a_load_holds_its_lock_until_it_ends(files: DeltaFolder) -> None:
     lock.release()
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="PostgreSQL and files as destination")
 def test_a_load_that_has_waited_is_later_than_what_it_waited_for(
     tmp_path: Path, demo_api: DemoApi, files: DeltaFolder
 ) -> None:

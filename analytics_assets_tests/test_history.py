@@ -213,7 +213,7 @@ def test_a_resource_without_history_takes_no_window() -> None:
     assert takers == set(RELOADED)
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="commands in processes of their own")
 def test_a_window_is_loaded_again_from_the_command_line(tmp_path: Path, demo_api: DemoApi) -> None:
     config = tmp_path / "window.yaml"
     config.write_text(json.dumps(as_window(**WINDOW)))

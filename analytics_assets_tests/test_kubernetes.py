@@ -203,7 +203,7 @@ def test_the_image_is_made_of_the_package_alone() -> None:
     assert not [path for path in let_through() if "__pycache__" in path or "/." in path]
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="dagster dev")
 def test_what_the_image_starts_serves_nine_assets(tmp_path: Path, location: Any) -> None:
     """The Dockerfile's own commands, in an empty environment and without the base image."""
     image = Image.built_in(tmp_path)

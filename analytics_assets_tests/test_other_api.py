@@ -71,7 +71,7 @@ def assert_the_shop_is_loaded(file: Path, shop: Bookshop) -> None:
     assert_equal(stored("reviews", "id"), {(str(row["id"]),): row for row in shop.reviews})
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="thousands of rows")
 def test_another_api_loads_with_changes_to_the_configuration_only(
     tmp_path: Path, shop: Bookshop
 ) -> None:

@@ -42,12 +42,29 @@ def run_in_shell(
 
 OUTPUTS = [
     pytest.param("", {"PYTHONIOENCODING": "latin-1"}, id="latin-1"),
-    pytest.param("", ASCII, id="ascii", marks=pytest.mark.long),
+    pytest.param(
+        "", ASCII, id="ascii", marks=pytest.mark.long(reason="commands in processes of their own")
+    ),
     pytest.param("| true", {}, id="no reader"),
-    pytest.param(">/dev/full 2>&1", {}, id="full", marks=pytest.mark.long),
-    pytest.param(">&-", {}, id="no stdout", marks=pytest.mark.long),
+    pytest.param(
+        ">/dev/full 2>&1",
+        {},
+        id="full",
+        marks=pytest.mark.long(reason="commands in processes of their own"),
+    ),
+    pytest.param(
+        ">&-",
+        {},
+        id="no stdout",
+        marks=pytest.mark.long(reason="commands in processes of their own"),
+    ),
     pytest.param("2>&-", {}, id="no stderr"),
-    pytest.param("2>&1 | head -1", {}, id="head", marks=pytest.mark.long),
+    pytest.param(
+        "2>&1 | head -1",
+        {},
+        id="head",
+        marks=pytest.mark.long(reason="commands in processes of their own"),
+    ),
 ]
 
 
@@ -66,7 +83,7 @@ def test_what_cannot_be_printed_fails_no_run(
     assert rows == [PROJECT]
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="commands in processes of their own")
 def test_a_job_whose_output_nobody_reads_ends_well(demo_api: DemoApi, tmp_path: Path) -> None:
     window = '{"start": "2026-05-01", "end": "2026-05-02"}'
     (tmp_path / "window.yaml").write_text(
@@ -89,7 +106,7 @@ def test_a_move_whose_output_nobody_reads_moves_all(tmp_path: Path) -> None:
     assert target.query(f"select id, {COLUMN} from analytics.projects") == [PROJECT]  # noqa: S608
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="commands in processes of their own")
 def test_a_demo_whose_output_nobody_reads_ends_well() -> None:
     demo = run_in_shell([sys.executable, "-m", "analytics_assets.demo"], "| true")
     assert demo.returncode == 0, demo.stderr

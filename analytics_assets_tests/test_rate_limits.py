@@ -30,7 +30,7 @@ PARENTS = 600
 ALLOWED, WINDOW = 120, 20
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="limits and time-outs that are waited for")
 @pytest.mark.parametrize("options", [[], ["--no-retry-after"]], ids=["retry-after", "reset"])
 def test_a_fan_out_uses_the_limit_and_gives_no_request_up(
     tmp_path: Path, options: list[str]

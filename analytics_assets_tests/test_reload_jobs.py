@@ -84,7 +84,7 @@ def test_a_reload_without_a_window_is_refused_before_anything_is_loaded(
     assert not (tmp_path / "warehouse.duckdb").exists()
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="commands in processes of their own")
 @pytest.mark.parametrize(
     "command",
     [

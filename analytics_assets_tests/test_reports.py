@@ -272,7 +272,7 @@ def test_the_pictures_of_deployments_show_the_last_30_days(
     assert not {"deployments_per_day", "build_time"} & set(nothing_new), "they have not changed"
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="limits and time-outs that are waited for")
 def test_the_timeline_shows_the_requests_and_the_waits(tmp_path: Path) -> None:
     limit = "deployment_events=40/4"
     with running_demo_api("--deployments", "60", "--rate-limit", limit) as api:

@@ -27,7 +27,7 @@ def test_a_run_with_nothing_new_asks_for_lists_and_the_children_of_mutable_paren
     )
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="all nine resources, several times")
 def test_one_new_deployment_adds_one_events_request(project: Project, demo_api: DemoApi) -> None:
     project.load_all()
     with demo_api.counted() as idle:

@@ -120,7 +120,7 @@ def test_a_token_rejected_in_the_middle_loads_no_half_list(tmp_path: Path, statu
         assert_equal(project.rows("aliases"), api.rows("aliases"))
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="all nine resources, several times")
 def test_one_endpoint_down_skips_its_children_and_loads_the_rest(
     project: Project, demo_api: DemoApi, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -166,7 +166,7 @@ def kill_when(is_reached: Callable[[], bool], process: subprocess.Popen[bytes]) 
             os.killpg(process.pid, signal.SIGCONT)
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="all nine resources, several times")
 @pytest.mark.usefixtures("given_token")
 def test_loads_that_succeed_are_rejected_or_time_out_leave_no_secret(
     folder: Path, secretive_api: DemoApi

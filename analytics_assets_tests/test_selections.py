@@ -38,7 +38,7 @@ def test_a_parent_loaded_alone_costs_its_child_no_row(project: Project, demo_api
         assert_equal(project.rows(resource), demo_api.rows(resource))
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="all nine resources, several times")
 def test_a_child_loaded_alone_costs_its_parent_no_row(project: Project, demo_api: DemoApi) -> None:
     project.load_all()
     demo_api.add_deployments(3)
@@ -47,7 +47,7 @@ def test_a_child_loaded_alone_costs_its_parent_no_row(project: Project, demo_api
     assert_everything_equal(project, demo_api)
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="all nine resources, several times")
 def test_all_then_new_data_then_all_loads_everything(project: Project, demo_api: DemoApi) -> None:
     project.load_all()
     demo_api.add_deployments(5)

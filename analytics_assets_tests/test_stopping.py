@@ -67,7 +67,7 @@ MOMENTS = {
 }
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="runs that are stopped or killed")
 @pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
 def test_ctrl_c_at_any_moment_ends_the_run_and_costs_no_row(
     tmp_path: Path, demo_api: DemoApi, command: Commands, moment: Moment
@@ -161,7 +161,7 @@ def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
         yield instance
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="runs that are stopped or killed")
 def test_a_run_that_waits_for_its_turn_ends_and_none_keeps_a_place(
     tmp_path: Path, demo_api: DemoApi, command: Commands, instance: DagsterInstance
 ) -> None:
@@ -181,7 +181,7 @@ def test_a_run_that_waits_for_its_turn_ends_and_none_keeps_a_place(
     assert pools.get_concurrency_info(POOL).pending_step_count == 0
 
 
-@pytest.mark.long
+@pytest.mark.long(reason="runs that are stopped or killed")
 @pytest.mark.parametrize("number", [8, 14])
 def test_ctrl_c_ends_all_processes_of_a_run_and_leaves_no_lock(
     tmp_path: Path,

@@ -30,7 +30,7 @@ from analytics_assets_tests.support import (
 SCREENSHOTS = Path(os.environ.get("SCREENSHOTS") or REPOSITORY / "build" / "screenshots").resolve()
 
 pytestmark = [
-    pytest.mark.long,
+    pytest.mark.long(reason="a browser"),
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is missing"),
 ]
 

@@ -30,7 +30,7 @@ with Warehouse().opened(dagster.get_dagster_logger()):
     print(telemetry, dlt.config.get("normalize.parquet_normalizer.add_dlt_load_id"))
 """
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long(reason="installations")
 
 
 @pytest.fixture(scope="module")
