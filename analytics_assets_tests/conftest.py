@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from analytics_assets.assets import load
+from analytics_assets.pictures import draw_pictures
 from analytics_assets_tests import canaries
 from analytics_assets_tests.cluster import Cluster, running_cluster
 from analytics_assets_tests.killed import Runs, running
@@ -21,7 +23,7 @@ from analytics_assets_tests.stores import (
     Store,
     choose,
 )
-from analytics_assets_tests.support import DemoApi, Project, running_demo_api
+from analytics_assets_tests.support import DemoApi, Project, draw_no_pictures, running_demo_api
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +49,18 @@ def log_levels() -> Iterator[None]:
     yield
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_pictures() -> None:
+    """Loads in this process draw no pictures, but for the tests of those."""
+    draw_no_pictures()
+
+
+@pytest.fixture
+def pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loads draw pictures."""
+    monkeypatch.setattr(load, "draw_pictures", draw_pictures)
 
 
 @pytest.fixture(scope="session")

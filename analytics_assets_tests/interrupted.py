@@ -7,7 +7,6 @@ answers are JSON, one a line.
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import signal
@@ -23,11 +22,11 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
-import dagster._cli
 import psutil
 
 import analytics_assets.definitions  # noqa: F401 - for all commands
 from analytics_assets_tests.demo_api.server import REPOSITORY
+from analytics_assets_tests.forked import execute
 from analytics_assets_tests.killed import PHASES, Fuse
 from analytics_assets_tests.support import MATERIALIZE, DemoApi, settings_of
 
@@ -178,33 +177,10 @@ def main() -> None:
 
 def _execute(order: Mapping[str, Any], log: Path, note: Path) -> None:
     os.setsid()
-    written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(written, stream.fileno())
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.environ.clear()
-    os.environ.update(order["settings"])
-    os.chdir(order["folder"])
+    log.unlink(missing_ok=True)
     moment = Moment(**order["moment"])
     _lay(moment, lambda: _strike(moment, note))
-    sys.argv = ["dagster", *order["arguments"]]
-    _exit_as_python_does(dagster._cli.main)
-
-
-def _exit_as_python_does(command: Callable[[], object]) -> None:
-    """Ends a forked process after a command, with what Python does at its end."""
-    code: Any = 1
-    try:
-        command()
-        code = 0
-    except SystemExit as error:
-        code = error.code
-    finally:
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code if isinstance(code, int) else 1)
+    execute(order["arguments"], order["settings"], order["folder"], [str(log), str(log)])
 
 
 def _left_running(session: int) -> list[str]:

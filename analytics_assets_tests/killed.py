@@ -38,7 +38,7 @@ from analytics_assets.source import fan_out
 from analytics_assets.source.transfer import Transfer
 from analytics_assets_tests.demo_api.server import REPOSITORY
 from analytics_assets_tests.stores import DuckDbFile, Store
-from analytics_assets_tests.support import Project, failures
+from analytics_assets_tests.support import Project, draw_no_pictures, failures
 
 PHASES = ("extract", "normalize", "load")
 REQUEST = "request"
@@ -237,6 +237,7 @@ class Fuse:
 
 def main() -> None:
     """Forks a run for each line read, until there are no more."""
+    draw_no_pictures()
     for line in sys.stdin:
         answer = _fork(json.loads(line))
         sys.stdout.write(json.dumps(answer) + "\n")

@@ -29,7 +29,7 @@ from dagster import (
 )
 from dagster_dlt import DagsterDltResource
 
-from analytics_assets.assets import build_assets
+from analytics_assets.assets import build_assets, load
 from analytics_assets.assets.keys import asset_key
 from analytics_assets.checks import build_acceptance_job, build_checks
 from analytics_assets.configuration import ANALYTICS, ApiConfig
@@ -37,6 +37,7 @@ from analytics_assets.resources import AnalyticsApi, Console, Warehouse
 from analytics_assets.source.errors import sentence_of
 from analytics_assets_tests.demo_api.server import LISTS, DemoServer, moments
 from analytics_assets_tests.demo_api.server import PARENTS as LIST_PARENTS
+from analytics_assets_tests.forked import MODULE, commands
 from analytics_assets_tests.stores import WAREHOUSE, DuckDbFile, Row, Store
 
 TOKEN = "test-token"  # noqa: S105 - opens only the servers that tests start
@@ -44,7 +45,6 @@ ANCHOR = "2026-06-01T12:00:00+00:00"
 TIMEOUT = 60
 BELOW_CHOSEN_PORTS = range(20_000, 30_000)
 """Linux chooses from 32,768 on, macOS and Windows from 49,152."""
-MODULE = "analytics_assets.definitions"
 MATERIALIZE = ["asset", "materialize", "-m", MODULE, "--select"]
 
 Key = tuple[str, ...]
@@ -145,6 +145,11 @@ def running_demo_api(*options: str) -> Iterator[DemoApi]:
     """A demo API of its own, in a process of its own."""
     with running_demo_server(*options) as (_, api):
         yield api
+
+
+def draw_no_pictures() -> None:
+    """Lets no load of this process draw pictures: they take a fifth of a short load's time."""
+    setattr(load, "draw_pictures", lambda *_, **__: {})  # noqa: B010 - not mypy's export
 
 
 class Project:
@@ -349,14 +354,8 @@ def run_cli(
     settings: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Runs `dagster` as a user does: a process, settings in the environment."""
-    return subprocess.run(
-        [sys.executable, "-m", "dagster", *arguments],
-        env={**os.environ, **settings_of(api), **(settings or {})},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=timeout,
-    )
+    environment = {**os.environ, **settings_of(api), **(settings or {})}
+    return commands().run(arguments, environment, timeout)
 
 
 def start_cli(*arguments: str, api: DemoApi, log: Path, **settings: str) -> subprocess.Popen[bytes]:

@@ -11,6 +11,7 @@ from dagster import AssetCheckKey, DagsterInstance
 
 from analytics_assets.assets.keys import asset_key
 from analytics_assets.checks.accepted import ACCEPT, JOB
+from analytics_assets_tests.forked import MODULE
 from analytics_assets_tests.stores import (
     DuckDbFile,
     PostgresDatabase,
@@ -20,7 +21,6 @@ from analytics_assets_tests.stores import (
 )
 from analytics_assets_tests.support import (
     MATERIALIZE,
-    MODULE,
     DemoApi,
     Project,
     failures,

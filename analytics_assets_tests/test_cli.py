@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from analytics_assets_tests.demo_api.server import REPOSITORY
+from analytics_assets_tests.forked import MODULE
 from analytics_assets_tests.support import (
     MATERIALIZE,
-    MODULE,
     RESOURCES,
     DemoApi,
     Project,

@@ -55,12 +55,14 @@ class Plan:
     points: int
 
 
+KILLS = int(os.environ.get("KILLS", "1"))
+"""Multiplies the points at which runs are killed; CI has time for some sixty of each kind."""
 DEPLOYMENTS = ("deployments", "deployment_events")
 PROJECTS = ("projects", "environments")
 PLANS = [
-    Plan(("deployments",), again=DEPLOYMENTS, changed=DEPLOYMENTS, points=4),
-    Plan(("deployment_events",), again=("deployment_events",), changed=(), points=2),
-    Plan(PROJECTS, again=PROJECTS, changed=PROJECTS, points=2),
+    Plan(("deployments",), again=DEPLOYMENTS, changed=DEPLOYMENTS, points=2 * KILLS),
+    Plan(("deployment_events",), again=("deployment_events",), changed=(), points=KILLS),
+    Plan(PROJECTS, again=PROJECTS, changed=PROJECTS, points=KILLS),
     Plan((), again=(), changed=RESOURCES, points=0),
 ]
 
@@ -216,9 +218,9 @@ def test_after_a_kill_at_any_moment_the_next_run_loads_everything(
         for scene in scenes(runs, tmp_path, api, make_store):
             attempts = scene.attempts()
             killed.update(chain.from_iterable(pool.map(scene.play, attempts)))
-    assert killed.total() >= 30
+    assert killed.total() >= 18, killed
     for phase in PHASES:
-        assert sum(n for what, n in killed.items() if what.startswith(phase)) >= 8, killed
+        assert sum(n for what, n in killed.items() if what.startswith(phase)) >= 4, killed
     assert killed[f"extract: {REQUEST}"] >= 3, killed
     for phase in ("extract", "normalize"):
         assert killed[f"{phase}: open"], killed

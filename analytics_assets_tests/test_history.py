@@ -14,9 +14,9 @@ from dagster import ExecuteInProcessResult
 from analytics_assets.configuration import ANALYTICS
 from analytics_assets.definitions import build_definitions
 from analytics_assets.source import fan_out
+from analytics_assets_tests.forked import MODULE
 from analytics_assets_tests.reloads import as_window, created_within, reload_past, spoil_oldest
 from analytics_assets_tests.support import (
-    MODULE,
     DemoApi,
     Project,
     assert_equal,

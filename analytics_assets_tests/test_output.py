@@ -12,9 +12,10 @@ import pytest
 
 from analytics_assets.output import lenient
 from analytics_assets_tests.demo_api.server import REPOSITORY
+from analytics_assets_tests.forked import MODULE
 from analytics_assets_tests.scripted import Answer, Asked, scripted_api
 from analytics_assets_tests.stores import WAREHOUSE, DeltaFolder, DuckDbFile
-from analytics_assets_tests.support import MATERIALIZE, MODULE, TOKEN, DemoApi, Project, settings_of
+from analytics_assets_tests.support import MATERIALIZE, TOKEN, DemoApi, Project, settings_of
 
 DAGSTER = [sys.executable, "-m", "dagster"]
 PROJECT = {"id": "prj_a", "\N{CYRILLIC SMALL LETTER PE}": 1}
@@ -86,9 +87,7 @@ def test_what_cannot_be_printed_fails_no_run(
 @pytest.mark.long(reason="commands in processes of their own")
 def test_a_job_whose_output_nobody_reads_ends_well(demo_api: DemoApi, tmp_path: Path) -> None:
     window = '{"start": "2026-05-01", "end": "2026-05-02"}'
-    (tmp_path / "window.yaml").write_text(
-        f"ops: {{deployments: {{config: {window}}}, deployment_events: {{config: {window}}}}}"
-    )
+    (tmp_path / "window.yaml").write_text(f"ops: {{window: {{config: {window}}}}}")
     arguments = ["job", "execute", "-m", MODULE, "-j", "reload_history", "--config", "window.yaml"]
     run = run_in_shell([*DAGSTER, *arguments], "| true", **settings_of(demo_api))
     assert run.returncode == 0, run.stderr

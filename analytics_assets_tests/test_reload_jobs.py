@@ -16,9 +16,9 @@ from analytics_assets.source.clock import epoch_milliseconds
 from analytics_assets_tests.bookshop import BOOKSHOP, OPENED, open_bookshop
 from analytics_assets_tests.bookshop import TOKEN as BOOKSHOP_TOKEN
 from analytics_assets_tests.demo_api.server import REPOSITORY
+from analytics_assets_tests.forked import MODULE
 from analytics_assets_tests.reloads import as_window, reload_past, spoil_oldest
 from analytics_assets_tests.support import (
-    MODULE,
     DemoApi,
     Project,
     failures,

@@ -251,6 +251,7 @@ def today_api() -> Any:
         yield api
 
 
+@pytest.mark.usefixtures("pictures")
 def test_the_pictures_of_deployments_show_the_last_30_days(
     tmp_path: Path, today_api: DemoApi
 ) -> None:
@@ -273,6 +274,7 @@ def test_the_pictures_of_deployments_show_the_last_30_days(
 
 
 @pytest.mark.long(reason="limits and time-outs that are waited for")
+@pytest.mark.usefixtures("pictures")
 def test_the_timeline_shows_the_requests_and_the_waits(tmp_path: Path) -> None:
     limit = "deployment_events=40/4"
     with running_demo_api("--deployments", "60", "--rate-limit", limit) as api:
@@ -286,6 +288,7 @@ def test_the_timeline_shows_the_requests_and_the_waits(tmp_path: Path) -> None:
     assert float(waited) == pytest.approx(loaded["seconds_waited"], abs=0.1)
 
 
+@pytest.mark.usefixtures("pictures")
 def test_without_the_plotting_library_there_are_no_pictures(
     tmp_path: Path, today_api: DemoApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from analytics_assets_tests.support import MODULE, DemoApi, running_demo_api
+from analytics_assets_tests.forked import MODULE
+from analytics_assets_tests.support import DemoApi, running_demo_api
 from benchmarks.cli import environment, materialize
 from benchmarks.lineup import SIZES
 from benchmarks.measure import measure
