@@ -40,7 +40,7 @@ SHARED ?=
 export DAGSTER_DISABLE_TELEMETRY := yes
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-latest lint format dev bench bench-cluster constraints screenshots chromium postgres redis clean
+.PHONY: help demo test test-all test-latest lint format dev bench bench-cluster constraints screenshots chromium postgres redis clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -71,16 +71,19 @@ demo: .venv/runs ## load the demo API into DuckDB and show what was loaded
 	@$(BIN)/python -m analytics_assets.demo
 	$(TOOK)
 
-test: .venv/installed node_modules/emulate chromium postgres redis ## run the tests
+test: .venv/installed node_modules/emulate chromium postgres redis ## run the tests, but for the long ones, and name those
+	$(BIN)/python -m pytest $(PARALLEL) -m "not long"
+	$(TOOK)
+
+test-all: .venv/installed node_modules/emulate chromium postgres redis ## run all tests
 	$(BIN)/python -m pytest $(PARALLEL)
 	$(TOOK)
 
 # What another release of dagster, dlt or a database's driver can break: the main job, on each
 # executor and warehouse, and the pages that people see. Details are held to the pinned ones, and so
 # is what takes long, but for the first row: CI has no time for the rest twice.
-MEET_FOR_LONG := cluster executor several_at_once ui
-MEET_THE_STACK := automation celery checks cli destinations equality history months postgres reports \
-	run_launcher
+MEET_FOR_LONG := executor ui
+MEET_THE_STACK := automation celery checks cli destinations reports run_launcher
 
 # The stack's newest releases, without the superseded dagster-embedded-elt, which pins older ones.
 test-latest: .venv-latest/installed chromium postgres redis ## run the tests that meet the stack on its newest releases

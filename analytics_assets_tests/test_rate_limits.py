@@ -26,7 +26,7 @@ from analytics_assets_tests.support import (
     wait_until,
 )
 
-PARENTS = 600
+PARENTS = 360
 ALLOWED, WINDOW = 120, 20
 
 

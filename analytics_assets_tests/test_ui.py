@@ -148,7 +148,7 @@ def test_each_page_says_what_a_newcomer_asks(ui: Ui, server: DevServer) -> None:
         "jobs/reload_history": "Loads a past window of deployments and deployment_events again.",
         "jobs/reload_deployment_events": "Loads a past window of deployment_events again.",
         "resources/dlt": "Runs dlt's pipelines: they read the API and write the warehouse.",
-        "resources/console": "Shows the progress of long fan-outs on a terminal.",
+        "resources/console": "Shows the progress of long fan-outs on a terminal, and keeps the log",
         "schedules/hourly": "Loads what is new of projects, teams, environments, aliases and",
         "sensors/alerts": "Tells the webhook in ANALYTICS_ALERT_WEBHOOK what failed or is stale",
     }
