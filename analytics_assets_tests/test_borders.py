@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from analytics_assets.configuration import ANALYTICS
+from analytics_assets.configuration import ANALYTICS, ApiConfig
 from analytics_assets.configuration.lineage import endpoint_of, resource_named
+from analytics_assets.configuration.types import FieldType
 from analytics_assets.source.errors import AnalyticsApiError
 from analytics_assets_tests.listing import Listing, Row, read_list, serving
 from analytics_assets_tests.scripted import Answer, Asked, scripted_api
 from analytics_assets_tests.support import Project
+from analytics_assets_tests.things import api_of, things
 
 BOTH_KINDS = pytest.mark.parametrize(
     "until_includes", [False, True], ids=["exclusive", "inclusive"]
@@ -157,6 +162,128 @@ def test_only_a_cursor_that_is_the_time_of_the_last_row_is_moved(
         assert [row["id"] for row in read_list(api.url, "projects")] == [row["id"], "b"]
     # The third request looks at the beginning again.
     assert [question.params.get("until") for question in api.asked] == [None, str(asked), None]
+
+
+@BOTH_KINDS
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("times", [[99, 98, 97, 95, 94, 92, 90], [90], [99, 98, 98, 97]])
+def test_a_list_of_one_row_a_page_is_read_to_its_end_or_an_error(
+    name: str, until_includes: bool, times: list[int]
+) -> None:
+    listing = a_list(name, times, until_includes=until_includes, most=1, most_unasked=1)
+    if name == "environments":
+        # Nobody can tell whether a second row has the time of the first.
+        assert {row["createdAt"] for row in listing.rows} == {
+            listing.rows[int(id_)]["createdAt"] for id_ in read(name, listing)
+        }
+        return
+    with suppress(AnalyticsApiError):
+        assert sorted(read(name, listing)) == ids_of(listing)
+
+
+SECONDS = [1_761_010_100 + n for n in [1, 2, 3, 4, 4, 4, 5, 6, 7, 8, 8, 8, 9, 10, 11]]
+
+
+def iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat()
+
+
+Way = Callable[[float], Any]
+UNITS: dict[str, tuple[Way, Way]] = {
+    "ISO rows, milliseconds": (iso, lambda seconds: int(seconds * 1000)),
+    "ISO rows, seconds": (iso, int),
+    "milliseconds, seconds": (lambda seconds: int(seconds * 1000) + 7, int),
+    "seconds, milliseconds": (int, lambda seconds: int(seconds * 1000)),
+    "seconds, microseconds": (int, lambda seconds: int(seconds * 1_000_000)),
+    "fractions": (lambda seconds: seconds + 0.5, lambda seconds: seconds + 0.5),
+    "digits": (lambda seconds: str(int(seconds)), lambda seconds: str(int(seconds))),
+}
+
+
+def things_by(parameter: str, field: str, limit: int) -> ApiConfig:
+    """The configuration of a list of things, whose cursor goes back in a parameter."""
+    fields: dict[str, FieldType] = {field: "number"}
+    thing = things(**fields)
+    endpoint: Any = thing["endpoint"]
+    endpoint["params"] = {"limit": limit}
+    words = {"cursor_param": parameter, "cursor_path": "next"}
+    endpoint["paginator"] = {"type": "cursor", **words}
+    return api_of(thing)
+
+
+def read_things(
+    seconds: list[int],
+    units: str = "seconds, milliseconds",
+    *,
+    parameter: str = "until",
+    field: str = "createdAt",
+    limit: int = 5,
+    descends: bool = True,
+    includes: bool = False,
+) -> tuple[list[str], list[str]]:
+    """The ids that the server has, and those that are read."""
+    spelled, cursor_of = UNITS[units]
+    times = {f"{n:02d}": time for n, time in enumerate(seconds)}
+    sign = -1 if descends else 1
+
+    def place(cursor: Any) -> float:
+        return sign * float(cursor)
+
+    def answer(asked: Asked) -> Answer:
+        begin = asked.params.get(parameter)
+        ids = [
+            id_
+            for id_ in sorted(times, key=lambda id_: sign * times[id_])
+            if begin is None
+            or place(cursor_of(times[id_])) + includes * 1e-9 * sign > place(begin)
+            or (includes and place(cursor_of(times[id_])) == place(begin))
+        ]
+        page = ids[: min(asked.integer("limit") or limit, limit)]
+        following = cursor_of(times[page[-1]]) if len(ids) > len(page) else None
+        rows = [{"id": id_, field: spelled(times[id_])} for id_ in page]
+        return Answer({"things": rows, "next": following})
+
+    with scripted_api(serving({"/things": answer})) as api:
+        read_rows = read_list(api.url, "things", config=things_by(parameter, field, limit))
+    return sorted(times), sorted(row["id"] for row in read_rows)
+
+
+@BOTH_KINDS
+@pytest.mark.parametrize("units", UNITS)
+@pytest.mark.parametrize("field", ["createdAt", "when"])
+def test_a_time_is_recognised_in_any_unit_and_under_any_name(
+    units: str, field: str, until_includes: bool
+) -> None:
+    served, found = read_things(SECONDS, units, field=field, includes=until_includes)
+    assert found == served
+
+
+@BOTH_KINDS
+@pytest.mark.parametrize("descends", [True, False])
+@pytest.mark.parametrize(
+    "parameter", ["until", "before", "after", "from", "resultCursor", "filter[cursor]", "endCursor"]
+)
+def test_the_rows_tell_the_direction_of_a_list_and_not_its_parameter(
+    parameter: str, descends: bool, until_includes: bool
+) -> None:
+    served, found = read_things(
+        SECONDS, parameter=parameter, descends=descends, includes=until_includes
+    )
+    assert found == served
+
+
+@pytest.mark.parametrize("descends", [True, False])
+@pytest.mark.parametrize("parameter", ["until", "after"])
+@pytest.mark.parametrize("seconds", [[7, 7, 7, 7, 7, 8], [7, 7, 7], [6, 7, 7, 7, 7, 7]])
+def test_a_page_of_one_time_is_asked_for_again_in_the_other_direction(
+    parameter: str, descends: bool, seconds: list[int]
+) -> None:
+    """Five rows of one time begin the list, or end it, and three or five fit on a page."""
+    times = [SECONDS[0] + n for n in seconds]
+    limit = 3 if len(times) > 3 else 2
+    with suppress(AnalyticsApiError):
+        served, found = read_things(times, parameter=parameter, descends=descends, limit=limit)
+        assert found == served
 
 
 @BOTH_KINDS

@@ -40,6 +40,9 @@ BODIES: list[tuple[Answer, list[Row]]] = [
     (Answer(lines(ONE), headers=STREAM), [ONE]),
     (Answer(lines(ONE), headers=PLAIN), [ONE]),
     (Answer(lines({"text": "no time"}), headers=STREAM), [{"text": "no time"}]),
+    (Answer(lines({**ONE, "error": None}), headers=STREAM), [{**ONE, "error": None}]),
+    (Answer(lines({**ONE, "error": None}), headers=PLAIN), [{**ONE, "error": None}]),
+    (Answer(lines(TWO, {**ONE, "error": ""}), headers=STREAM), [TWO, {**ONE, "error": ""}]),
     (Answer(b""), []),
     (Answer(b"\n", headers=STREAM), []),
     (Answer(status=204), []),
@@ -72,7 +75,19 @@ def test_a_null_counts_as_a_row_where_a_page_is_cut(is_stream: bool) -> None:
     assert read == [row for row in rows if row is not None]
 
 
-@pytest.mark.parametrize("cut", [lines(ONE, TWO)[:-9], lines(ONE, TWO)[:4], b'[{"id": "e0"},'])
+BROKEN_OFF = {"error": {"code": "internal"}, "text": "sorry"}
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        lines(ONE, TWO)[:-9],
+        lines(ONE, TWO)[:4],
+        b'[{"id": "e0"},',
+        lines(ONE, BROKEN_OFF),
+        lines(ONE, None, BROKEN_OFF, end="\r\n"),
+    ],
+)
 def test_a_cut_last_line_is_a_cut_body_and_is_asked_for_again(cut: bytes) -> None:
     def answer(asked: Asked) -> Answer:
         return Answer(lines(ONE, TWO) if asked.number else cut, headers=STREAM)

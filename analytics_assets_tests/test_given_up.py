@@ -37,6 +37,22 @@ def test_an_endpoint_that_is_down_is_given_up_after_some_parents(tmp_path: Path)
         )
 
 
+def test_refusals_of_those_asked_first_say_nothing_of_the_token_for_the_others(
+    tmp_path: Path,
+) -> None:
+    teams = [f"team_{number:02}" for number in range(12)]
+    server = Server({team: ["1"] for team in teams})
+    server.wrong = dict.fromkeys(teams[:4], refused(403))
+    with serving(server, tmp_path, most_bad_parents=3) as (project, _):
+        project.load_all("teams")
+        told = sentence(project, "teams_member")
+        assert told.startswith("4 of 4 parents asked for teams_member could not be read: the token")
+        assert "The others were not asked any more" in told
+        assert "was rejected for this endpoint" not in told
+        project.load("teams_member")
+        assert set(project.rows("teams_member")) == server.keys(*server.wrong)
+
+
 @pytest.mark.parametrize("status", [401, 429])
 def test_what_meets_all_parents_fails_at_once(tmp_path: Path, status: int) -> None:
     server = Server({"a": ["1"], "b": ["1"]})

@@ -42,7 +42,7 @@ def test_a_page_that_says_that_none_follows_is_the_last(name: str) -> None:
 @pytest.mark.parametrize("name", LISTS)
 @pytest.mark.parametrize(
     ("times", "requests"),
-    [([100], 2), ([300, 200, 100], 2), ([101, 100], 3), ([100, 100, 100], 3)],
+    [([100], 3), ([300, 200, 100], 2), ([101, 100], 3), ([100, 100, 100], 3)],
 )
 def test_a_cursor_that_is_not_heeded_ends_a_list_that_is_not_full(
     name: str, times: list[int], requests: int
@@ -50,8 +50,8 @@ def test_a_cursor_that_is_not_heeded_ends_a_list_that_is_not_full(
     rows = rows_of(times)
     read_rows, asked = read(name, always(name, rows, times[-1]))
     assert read_rows == rows
-    # One more looks at the beginning of a list that may move.
-    assert asked == requests + (name != "aliases")
+    # One more looks at the beginning of a list that may move, and one at the time of a single row.
+    assert asked == requests + (name != "aliases") + (name == "environments" and times == [100])
 
 
 @pytest.mark.parametrize("name", ["auth_tokens", "teams_member", "aliases"])
@@ -87,6 +87,36 @@ def test_a_full_page_that_comes_again_is_an_error(
 def test_a_page_that_says_that_another_follows_and_comes_again_is_an_error() -> None:
     with pytest.raises(AnalyticsApiError, match="cursor did not advance"):
         read("teams_member", always("teams_member", rows_of([300, 200]), 200, hasNext=True))
+
+
+@pytest.mark.parametrize("pagination", [{"next": None}, {"next": ""}, {"next": False}, {}])
+@pytest.mark.parametrize(
+    ("has_next", "said"),
+    [("hasNext", True), ("hasMore", "true"), ("has_next_page", 1), ("HasMore", True)],
+)
+def test_a_page_that_says_that_another_follows_and_names_no_cursor_is_an_error(
+    has_next: str, said: Any, pagination: dict[str, Any]
+) -> None:
+    body = {"members": rows_of([300, 200]), "pagination": {has_next: said, **pagination}}
+    with pytest.raises(AnalyticsApiError, match="the list goes on, and no cursor to go on with"):
+        read("teams_member", lambda _: Answer(body))
+
+
+@pytest.mark.parametrize(
+    "pagination",
+    [
+        {"hasNext": "false"},
+        {"hasNext": 0},
+        {"HAS_MORE": False},
+        {"has-more": False},
+        {"HasNextPage": "False"},
+    ],
+)
+@pytest.mark.parametrize("cursor", ["token", 0])
+def test_that_none_follows_is_read_in_any_spelling(pagination: dict[str, Any], cursor: Any) -> None:
+    rows = rows_of([300, 200])
+    body = {"members": rows, "pagination": {"next": cursor, **pagination}}
+    assert read("teams_member", lambda _: Answer(body)) == (rows, 1)
 
 
 def test_a_server_that_cuts_below_the_limit_is_not_taken_for_one_that_does_not_heed_a_cursor() -> (

@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from requests import exceptions
 
+from analytics_assets.source.errors import AnalyticsApiError
+from analytics_assets_tests.listing import read_list, serving
+from analytics_assets_tests.scripted import Answer, Asked, scripted_api
 from analytics_assets_tests.stores import Store
 from analytics_assets_tests.support import (
     RESOURCES,
@@ -19,6 +23,7 @@ from analytics_assets_tests.support import (
     running_demo_api,
     sentence,
 )
+from analytics_assets_tests.things import api_of, things
 
 
 @pytest.mark.parametrize("kind", ["envelope", "renamed"])
@@ -55,6 +60,48 @@ def test_an_error_that_looks_like_a_record_is_none(
 ) -> None:
     demo_api.fail("projects", "status", status=200, body=body, times=None)
     assert "answered 200 without the declared list `projects`" in sentence(project, "projects")
+
+
+@pytest.mark.parametrize("rows", [[], [{"id": "prj_1", "error": "of the row"}]])
+def test_a_list_beside_an_error_is_an_error(rows: list[Any]) -> None:
+    def read(error: Any) -> list[Any]:
+        body = {"projects": rows, "error": error}
+        with scripted_api(serving({"/v9/projects": lambda _: Answer(body)})) as api:
+            return read_list(api.url, "projects")
+
+    with pytest.raises(AnalyticsApiError) as raised:
+        read({"code": "internal", "message": "sorry"})
+    assert "answered 200 with an error beside the list `projects` (sorry)" in str(raised.value)
+    assert read(None) == rows
+
+
+@pytest.mark.parametrize("kind", ["page_number", "offset"])
+@pytest.mark.parametrize("has_time", [False, True])
+def test_an_answer_without_content_ends_a_numbered_list_that_had_rows(
+    kind: str, has_time: bool
+) -> None:
+    numbered: dict[str, Any] = {
+        "page_number": {"base_page": 0, "page_param": "place"},
+        "offset": {"limit": 2, "offset_param": "place"},
+    }
+    thing = things(updatedAt="number")
+    endpoint: Any = thing["endpoint"]
+    endpoint["paginator"] = {"type": kind, "total_path": None, **numbered[kind]}
+    if has_time:
+        endpoint["incremental"] = {"cursor_path": "updatedAt", "start_param": "since"}
+    rows = [{"id": str(n), "updatedAt": n} for n in range(6)]
+    step = 1 if kind == "offset" else 2
+
+    def answer(asked: Asked) -> Answer:
+        place = (asked.integer("place") or 0) * step
+        page = rows[place : place + 2]
+        return Answer({"things": page}) if page else Answer(status=204)
+
+    with scripted_api(serving({"/things": answer})) as api:
+        assert read_list(api.url, "things", config=api_of(thing)) == rows
+        rows.clear()
+        with pytest.raises(exceptions.InvalidJSONError):
+            read_list(api.url, "things", config=api_of(thing))
 
 
 def test_text_is_read_as_json_has_it_whatever_the_content_type_says(

@@ -132,6 +132,30 @@ def test_a_404_that_passes_is_asked_for_again(tmp_path: Path) -> None:
         assert api.paths() == [EVENTS.format("a")]
 
 
+def test_a_404_while_the_list_lags_makes_nobody_gone(tmp_path: Path) -> None:
+    server = Server({"a": ["1"], "b": ["1"]}, {"a": refused(404)})
+    with serving(server, tmp_path) as (project, api):
+        project.load_all("deployments")
+        children = server.parents.pop("a")
+        report = metadata(project.load("deployment_events"), "deployment_events")
+        assert (report.get("parents_gone"), report["parents_pending"]) == (None, 1)
+        server.parents["a"] = children
+        server.wrong.clear()
+        project.load_all("deployments", "deployment_events")
+        assert set(project.rows("deployment_events")) == server.keys()
+        # Who is not there in two runs is gone.
+        server.parents["c"] = ["1"]
+        server.times["c"] = {"created": NOW + HOUR}
+        project.load_all("deployments")
+        del server.parents["c"]
+        for gone, pending in [(None, 1), (1, None)]:
+            report = metadata(project.load("deployment_events"), "deployment_events")
+            assert (report.get("parents_gone"), report.get("parents_pending")) == (gone, pending)
+        api.asked.clear()
+        project.load_all("deployment_events")
+        assert api.asked == []
+
+
 def test_who_is_no_longer_listed_is_gone_and_not_asked_again(tmp_path: Path) -> None:
     server = Server({"a": ["1"], "b": ["1"], "c": ["1"]}, {"b": refused(500)})
     with serving(server, tmp_path) as (project, api):

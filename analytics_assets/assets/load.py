@@ -156,14 +156,15 @@ class AssetLoad:
 
         Raises:
             Exception: What the first of them met with, where none was answered at all.
-            AnalyticsApiError: A sentence that names them, where others were, or those that could
-                not be asked at all.
+            AnalyticsApiError: A sentence that names them, where others were, or may be that were
+                not asked any more; or those that could not be asked at all.
         """
         fan_out = self._fan_out
         if not fan_out.bad:
             fan_out.check_that_all_could_be_asked()
             return
-        if not fan_out.was_answered and not fan_out.may_be_of_few:
+        is_refused = fan_out.is_given_up and all(each.is_refused for each in fan_out.bad)
+        if not fan_out.was_answered and not fan_out.may_be_of_few and not is_refused:
             raise fan_out.bad[0].error
         key_of = parent_identity(self._config, self._name).key_of
         bad = [("/".join(key_of(each.parent)), each) for each in fan_out.bad]

@@ -14,10 +14,8 @@ from analytics_assets.source.clock import iso_moment
 from analytics_assets.source.errors import AnalyticsApiError, request_line
 from analytics_assets.source.numerals import epoch
 from analytics_assets.source.records import Page
+from analytics_assets.source.steps import LARGER
 from analytics_assets.source.values import Record
-
-LARGER = 10
-"""How many times larger a limit is that is asked for where a page is too small."""
 
 
 class BareListPaginator(BasePaginator):

@@ -31,7 +31,7 @@ def is_one_line(response: Response) -> bool:
     """Whether a body is a single object of those that come one to a line, and no error."""
     body, content_type = response.json(), response.headers.get("Content-Type", "")
     is_lines = content_type.partition(";")[0].strip().lower() in LINES
-    return is_lines and isinstance(body, dict) and "error" not in body
+    return is_lines and isinstance(body, dict) and not body.get("error")
 
 
 def parse_once(response: Response) -> None:
@@ -63,8 +63,15 @@ def _parse(content: bytes) -> Any:
         values = [_parse_text(line) for line in lines]
         # Lines of anything else are a text that is no JSON.
         if len(values) > 1 and all(isinstance(value, dict | None) for value in values):
+            _check_last_line(values[-1])
             return values
         raise
+
+
+def _check_last_line(value: dict[str, Any] | None) -> None:
+    """Takes an error in place of the last line for the end of a stream that broke off."""
+    if value and value.get("error"):
+        raise ValueError("The last line is an error.")
 
 
 def _parse_text(content: bytes) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from dlt.common import jsonpath
 from dlt.sources.helpers.rest_client.paginators import JSONResponseCursorPaginator
-from jsonpath_ng import Child, Fields, Root
+from jsonpath_ng import Child, Root
 from requests import Request, Response
 
 from analytics_assets.source.errors import request_line
@@ -22,7 +22,9 @@ LIMIT = re.compile(
     re.IGNORECASE,
 )
 """A parameter for the rows of a page."""
-HAS_NEXT = Fields("hasNext", "has_next", "hasMore", "has_more", "hasNextPage", "has_next_page")
+HAS_NEXT = ("hasnext", "hasmore", "hasnextpage")
+"""What bodies say beside a cursor on whether there is a next page, in small letters alone."""
+SAID = {"true": True, "1": True, "false": False, "0": False}
 
 
 class CursorPaginator(JSONResponseCursorPaginator):
@@ -43,8 +45,7 @@ class CursorPaginator(JSONResponseCursorPaginator):
         self._times = times
         self._since_param = since_param
         path = self.cursor_path
-        beside = path.left if isinstance(path, Child) else Root()
-        self._has_next_path = Child(beside, HAS_NEXT)
+        self._beside = path.left if isinstance(path, Child) else Root()
         self._first_params: dict[str, Any] = {}
         self._limit_param = ""
         self._steps = Steps(times, None, None)
@@ -65,7 +66,8 @@ class CursorPaginator(JSONResponseCursorPaginator):
         cursor, says_more = None, False
         if response.json() is not None:
             cursor = self._cursor(response, page)
-            says_more = self._has_next(response) is True
+            is_stop = self.stop_after_empty_page and not page
+            says_more = not is_stop and self._has_next(response) is True
         answer = Answer(page, cursor, says_more, request_line(response.request))
         self._step = self._steps.next(answer)
         self._has_next_page = self._step is not None
@@ -97,16 +99,23 @@ class CursorPaginator(JSONResponseCursorPaginator):
     def _cursor(self, response: Response, page: Page) -> Any:
         """The cursor that the body names; only a missing, null, false or empty one is none."""
         super().update_state(response, page)
-        cursor = self._next_reference
-        if cursor is None:
-            found = jsonpath.find_values(self.cursor_path, response.json())
-            return 0 if found and found[0] == 0 and found[0] is not False else None
-        is_end = not self._has_next_page or self._has_next(response) is False
-        return None if is_end else cursor
+        if self._has_next(response) is False:
+            return None
+        if self._next_reference is not None:
+            return self._next_reference if self._has_next_page else None
+        found = jsonpath.find_values(self.cursor_path, response.json())
+        return 0 if found and found[0] == 0 and found[0] is not False else None
 
-    def _has_next(self, response: Response) -> Any:
+    def _has_next(self, response: Response) -> bool | None:
         """What the body says beside the cursor on whether there is a next page, if it does."""
-        return next(iter(jsonpath.find_values(self._has_next_path, response.json())), None)
+        said = [
+            SAID.get(str(value).lower())
+            for beside in jsonpath.find_values(self._beside, response.json())
+            if isinstance(beside, Mapping)
+            for name, value in beside.items()
+            if re.sub(r"[\W_]", "", name).lower() in HAS_NEXT
+        ]
+        return True if True in said else False if False in said else None
 
     def _try_larger_limit(self, request: Request) -> None:
         change = add_hook if self.may_be_refused else remove_hook

@@ -24,7 +24,7 @@ from analytics_assets.source.errors import (
 )
 from analytics_assets.source.http import RETRIED_ERRORS, RetryPolicy
 from analytics_assets.source.proxy import proxy_for
-from analytics_assets.source.unanswered import Unanswered
+from analytics_assets.source.unanswered import MOST_PARENTS_NAMED, Unanswered
 
 # As the operating system words it, and all libraries repeat it.
 DISK_IS_FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
@@ -32,10 +32,6 @@ DISK_IS_FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQU
 REFUSALS = (400, 402, 406, 409, 411, 412, 413, 414, 415, 417, 422, 428, 431)
 """Statuses that are about what was asked, not about where (RFC 9110, 15.5)."""
 TEAM = "ANALYTICS_TEAM_ID"
-
-
-MOST_PARENTS_NAMED = 3
-"""Parents that a sentence names."""
 
 
 class Explanation(NamedTuple):
@@ -161,7 +157,8 @@ def explain_parents(
     named = "; ".join(_explain_parent(*each) for each in bad[:MOST_PARENTS_NAMED])
     if len(bad) > MOST_PARENTS_NAMED:
         named += f"; and {len(bad) - MOST_PARENTS_NAMED} more"
-    sentences = [f"{len(bad)} of {asked} parents of {name} could not be read: {named}."]
+    of_name = f"asked for {name}" if is_given_up and asked == len(bad) else f"of {name}"
+    sentences = [f"{len(bad)} of {asked} parents {of_name} could not be read: {named}."]
     if is_given_up:
         sentences.append("The others were not asked any more (`most_bad_parents` of `api`).")
     if asked > len(bad):

@@ -14,7 +14,7 @@ from analytics_assets.source.pending import Key, Pending
 from analytics_assets.source.records import Page
 from analytics_assets.source.telling import Sparsely, Tell
 from analytics_assets.source.traffic import Traffic
-from analytics_assets.source.unanswered import Unanswered, is_of_one_parent
+from analytics_assets.source.unanswered import MOST_PARENTS_NAMED, Unanswered, is_of_one_parent
 from analytics_assets.source.values import Record
 from analytics_assets.source.wording import counted
 
@@ -26,8 +26,6 @@ FEWEST_PARENTS = 20
 """Fewer could all be gone without anything being wrong with their endpoint."""
 MOST_LISTS = 100
 """Lists of the parent that one run asks for, to see whether it still has those that answer 404."""
-MOST_NAMED = 5
-"""Parents that a sentence names."""
 ROWS_PER_LOAD = 50_000
 """Rows from which on the next load has fewer parents: what is loaded at once is in memory."""
 
@@ -237,7 +235,7 @@ class FanOut:
         if self.unaskable:
             named = ", ".join(
                 " and ".join(f"`{field}` {value!r}" for field, value in parent.items())
-                for parent in self.unaskable[:MOST_NAMED]
+                for parent in self.unaskable[:MOST_PARENTS_NAMED]
             )
             raise AnalyticsApiError(
                 f"{self.name} cannot be asked for {len(self.unaskable)} of its parents ({named}): "

@@ -37,6 +37,16 @@ def refuse_empty_body(response: Response, *_: Any, **__: Any) -> None:
         raise exceptions.InvalidJSONError("The body is empty.", request=response.request)
 
 
+def refuse_empty_body_but_no_content(response: Response, *_: Any, **__: Any) -> None:
+    """The same where 204 says that there is nothing more.
+
+    Raises:
+        InvalidJSONError: If the body of any other answer is empty.
+    """
+    if response.status_code != codes.no_content:
+        refuse_empty_body(response)
+
+
 def take_refusal_for_no_rows(response: Response, *_: Any, **__: Any) -> None:
     """Where a larger limit is only tried, its refusal is no error."""
     if response.status_code in TOO_LARGE:

@@ -18,12 +18,18 @@ from dlt.sources.helpers.rest_client.paginators import BasePaginator, RangePagin
 from jsonpath_ng import JSONPath
 from requests import Request, Response, codes
 
+from analytics_assets.source.api_words import words_of
 from analytics_assets.source.bare_list import BareListPaginator
 from analytics_assets.source.bodies import is_one_line
 from analytics_assets.source.brought import BroughtRows
 from analytics_assets.source.cursor_pages import CursorPaginator
 from analytics_assets.source.errors import AnalyticsApiError, request_line
-from analytics_assets.source.hooks import add_hook, refuse_empty_body
+from analytics_assets.source.hooks import (
+    add_hook,
+    refuse_empty_body,
+    refuse_empty_body_but_no_content,
+    remove_hook,
+)
 from analytics_assets.source.looks import Looks, Way
 from analytics_assets.source.records import Page
 from analytics_assets.source.request_secrets import shown_params
@@ -100,7 +106,7 @@ class CheckedPaginator(BasePaginator):
         paginator = self._paginator
         is_refused = isinstance(paginator, CursorPaginator) and paginator.may_be_refused
         if response.status_code == codes.no_content and not is_refused:
-            self._way = Way.NOTHING
+            self._way = self._way_from_the_end(response, page)
             return
         if self._list is not None and not is_refused:
             self._check_body(response, page, self._list)
@@ -125,6 +131,9 @@ class CheckedPaginator(BasePaginator):
         self._paginator.update_request(request)
         if not self.has_next_page:
             return
+        if self._may_end_without_a_body():
+            remove_hook(request, refuse_empty_body)
+            add_hook(request, refuse_empty_body_but_no_content)
         identity = _identity(request)
         if identity in self._asked:
             raise AnalyticsApiError(
@@ -136,10 +145,21 @@ class CheckedPaginator(BasePaginator):
 
     def _begin(self, request: Request) -> None:
         if self._selector != BARE:
+            remove_hook(request, refuse_empty_body_but_no_content)
             add_hook(request, refuse_empty_body)
         self._paginator.init_request(request)
         self._asked = {_identity(request)}
         self._last_page = ""
+
+    def _may_end_without_a_body(self) -> bool:
+        """Whether 204 tells that the numbered page before it was the last one."""
+        is_numbered = isinstance(self._paginator, RangePaginator)
+        return self._selector != BARE and is_numbered and self._pages > 0
+
+    def _way_from_the_end(self, response: Response, page: Page) -> Way:
+        if self._looks is None or self._pages <= 1:
+            return Way.NOTHING
+        return self._looks.way_on(page, request_line(response.request), is_last=True)
 
     def _way_on(self, response: Response, page: Page) -> Way:
         """Takes out of a page what the list has brought, and decides what it is asked for next."""
@@ -169,6 +189,13 @@ class CheckedPaginator(BasePaginator):
                 f"{request_line(response.request)} answered {response.status_code} without the "
                 f"declared list `{self._selector}`: it has {found}. If the API has renamed it, "
                 "change `data_selector` in the configuration."
+            )
+        if isinstance(body, Mapping) and body.get("error"):
+            said = words_of(response)
+            raise AnalyticsApiError(
+                f"{request_line(response.request)} answered {response.status_code} with an error "
+                f"beside the list `{self._selector}`{f' ({said})' if said else ''}: nobody can "
+                "tell whether the list is whole."
             )
         rows = [row for row in page if row is not None or self._selector != BARE]
         if not all(isinstance(row, Mapping) for row in rows):
@@ -207,7 +234,7 @@ class CheckedPaginator(BasePaginator):
         return is_told_apart and self._is_record(value)
 
     def _is_record(self, value: Any) -> bool:
-        is_error = isinstance(value, Mapping) and "error" in value
+        is_error = isinstance(value, Mapping) and bool(value.get("error"))
         return isinstance(value, Mapping) and not is_error and any(map(value.get, self._id_fields))
 
 

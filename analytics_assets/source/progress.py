@@ -70,6 +70,11 @@ class Progress:
         self._check_that_the_endpoint_exists()
         fan_out = self._fan_out
         missing = [each.parent for each in fan_out.unanswered if each.is_missing]
+        if not self._table.is_listed:
+            # A server may lag, and no later list brings the parent as a new one: it is gone where
+            # an earlier run was not answered either.
+            before = {entry.key for entry in pending_parents(self._state)}
+            missing = [each for each in missing if self._table.identity.key_of(each) in before]
         gone = self._parent_list.gone(missing)
         fan_out.lists_left = self._parent_list.lists_left
         pending = self._pending()

@@ -12,7 +12,15 @@ from typing import Any, NamedTuple
 
 from analytics_assets.source.brought import content_digest
 from analytics_assets.source.errors import AnalyticsApiError
-from analytics_assets.source.moments import FUTURE, PAST, Moment, TimeFields, as_integer
+from analytics_assets.source.moments import (
+    FUTURE,
+    PAST,
+    Moment,
+    Time,
+    TimeFields,
+    as_time,
+    spelled_like,
+)
 from analytics_assets.source.records import Page
 
 LARGER = 10
@@ -32,7 +40,7 @@ class Step(NamedTuple):
 
     cursor: Any
     limit: int | None
-    since: int | None = None
+    since: Any = None
     may_be_refused: bool = False
 
 
@@ -95,14 +103,16 @@ class Steps:
         self.page_size = page_size
         self.moment: Moment | None = None
         self._times = times
-        self._direction = times.direction
-        self._position = position
+        self._direction: int | None = None
+        # The page read last, if nothing has told yet where the list goes on from it.
+        self._guess: Moment | None = None
+        self._position: Time | None = position
         self._beginning = beginning
         self._has_since = has_since
         self._is_inclusive = False
-        self._spelling: type[str] | type[int] = int
+        self._spelling: Any = 0
         self._page_before = _NO_PAGE
-        self._complete: int | None = None
+        self._complete: Time | None = None
         self._crowd = _Crowd(Moment(0, "", PAST), None, _NO_PAGE, is_repeated=False)
         self._read: Callable[[Answer], Step | None] = self._follow
 
@@ -121,11 +131,20 @@ class Steps:
         Raises:
             AnalyticsApiError: If the rest of the list cannot be asked for.
         """
+        if answer.says_more and answer.cursor is None:
+            raise AnalyticsApiError(
+                f"{answer.request} answered that the list goes on, and no cursor to go on with: "
+                "the rest of the list cannot be asked for. If the API names its cursor elsewhere, "
+                "change `cursor_path` in the configuration."
+            )
         return self._read(answer)
 
     def _follow(self, answer: Answer) -> Step | None:
         page, cursor = answer.page, answer.cursor
-        self.moment = moment = self._times.moment(page, cursor, self._direction)
+        guess = self._guess
+        self.moment = moment = self._times.moment(page, cursor, None if guess else self._direction)
+        if guess and self._was_wrong(guess, page):
+            return self._turn(guess)
         if cursor is None:
             return None
         is_repeated = self._is_repeated(page)
@@ -134,10 +153,11 @@ class Steps:
             is_whole = is_repeated and self.limit is not None and len(page) != self.limit
             return None if is_whole else Step(cursor, self.limit)
         self._direction = moment.direction
-        self._spelling = str if isinstance(cursor, str) else int
+        self._guess = moment if moment.is_guessed else None
+        self._spelling = cursor
         if self._beginning is not None and moment.value < self._beginning:
             return None
-        self._learn_what_is_included(page, moment.field)
+        self._learn_what_is_included(moment.times(page))
         if moment.value == self._complete and self._position != moment.beyond:
             return self._ask_from(moment.beyond)
         border = self._border_of(moment)
@@ -146,15 +166,29 @@ class Steps:
         crowd = _Crowd(moment, cursor, self._page_before, is_repeated)
         return self._pass_a_border(crowd, answer)
 
-    def _border_of(self, moment: Moment) -> int:
+    def _was_wrong(self, guess: Moment, page: Page) -> bool:
+        """Whether a list goes on in the other direction: the border was not on the page asked for.
+
+        A page whose rows have one time does not tell.
+        """
+        ways = [(time - guess.value) * guess.direction for time in guess.times(page)]
+        return guess.field != "" and all(way < 0 for way in ways) and bool(ways or not page)
+
+    def _turn(self, guess: Moment) -> Step:
+        """Asks again from a page on, in the other direction."""
+        self._guess = None
+        turned = guess._replace(direction=-guess.direction)
+        self._direction = turned.direction
+        return self._ask_from(turned.border)
+
+    def _border_of(self, moment: Moment) -> Time:
         return moment.value if self._is_inclusive else moment.border
 
-    def _learn_what_is_included(self, page: Page, field: str) -> None:
+    def _learn_what_is_included(self, times: list[Time]) -> None:
         """Learns that a server includes the moment it is asked from, if it does.
 
         Then nothing but that moment need be asked for, and fewer rows come again.
         """
-        times = [time for row in page if (time := self._times.time_of(row, field)) is not None]
         position = self._position
         if position in times and not any(self._is_beyond(position, time) for time in times):
             self._is_inclusive = True
@@ -179,20 +213,43 @@ class Steps:
                 "begin: the API's cursor did not advance, so the rest of the list cannot be asked "
                 "for."
             )
+        if rows == 1 >= self.page_size and self.limit is None and not self._can_ask_for_the_moment:
+            self._read = self._read_one_row
+            return self._as_the_api_says(crowd.cursor)
         if is_full or rows >= self.page_size > 0:
             return self._ask_for_more(answer.request)
         if rows < self.page_size:
             return self._ask_past_the_moment()
-        if rows == 1:
-            return None
         self._read = self._read_past_the_moment
         return self._ask_from(crowd.moment.beyond)
+
+    def _read_one_row(self, answer: Answer) -> Step | None:
+        """Follows a list of one row a page, where no more can be asked for.
+
+        Each of its pages is full of one moment, and nothing tells whether that has another row: the
+        API's own way is the only one. Where it brings a row again, the moment beyond tells whether
+        the cursor is heeded.
+        """
+        if answer.cursor is None:
+            return None
+        if len(answer.page) > 1:
+            self._read = self._follow
+            return self._follow(answer)
+        moment = self._times.moment(answer.page, answer.cursor, self._direction)
+        is_repeated = self._is_repeated(answer.page)
+        if moment is None:
+            return self._as_the_api_says(answer.cursor)
+        if is_repeated and self._position == moment.beyond:
+            return None
+        self._learn_what_is_included(moment.times(answer.page))
+        if is_repeated or self._is_inclusive:
+            return self._ask_from(moment.beyond)
+        return self._as_the_api_says(answer.cursor)
 
     def _does_not_heed_the_cursor(self, page: Page, moment: Moment) -> bool:
         position = self._position or 0
         rows = page if self._crowd.is_repeated else page[-1:]
-        times = (self._times.time_of(row, moment.field) for row in rows)
-        return any(time is not None and self._is_beyond(position, time) for time in times)
+        return any(self._is_beyond(position, time) for time in moment.times(rows))
 
     def _read_past_the_moment(self, answer: Answer) -> Step | None:
         """Tells whether the cursor is heeded: then rows of the moment are not on this page."""
@@ -227,10 +284,12 @@ class Steps:
 
     def _ask_for_the_moment(self, request: str) -> Step:
         moment = self._crowd.moment
-        if not self._has_since or moment.direction != PAST:
+        if not self._can_ask_for_the_moment:
             raise self._crowded(request)
         self._read = self._read_the_moment
-        return self._ask_from(moment.border)._replace(since=moment.beyond)
+        return self._ask_from(moment.border)._replace(
+            since=spelled_like(moment.beyond, self._spelling)
+        )
 
     def _read_the_moment(self, answer: Answer) -> Step:
         if answer.cursor is not None:
@@ -243,14 +302,21 @@ class Steps:
         self._complete = self._crowd.moment.value
         if self._is_inclusive:
             return self._ask_from(self._crowd.moment.beyond)
-        self._position = as_integer(self._crowd.cursor)
-        return Step(self._crowd.cursor, self.limit)
+        return self._as_the_api_says(self._crowd.cursor)
 
-    def _ask_from(self, position: int) -> Step:
+    def _as_the_api_says(self, cursor: Any) -> Step:
+        self._position = as_time(cursor)
+        return Step(cursor, self.limit)
+
+    @property
+    def _can_ask_for_the_moment(self) -> bool:
+        return self._has_since and self._crowd.moment.direction == PAST
+
+    def _ask_from(self, position: Time) -> Step:
         self._position = position
-        return Step(self._spelling(position), self.limit)
+        return Step(spelled_like(position, self._spelling), self.limit)
 
-    def _is_beyond(self, moment: int, other: int) -> bool:
+    def _is_beyond(self, moment: Time, other: Time) -> bool:
         return moment > other if self._direction == FUTURE else moment < other
 
     def _crowded(self, request: str) -> AnalyticsApiError:

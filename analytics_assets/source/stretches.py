@@ -92,8 +92,9 @@ class SplitPaginator(CursorPaginator):
         """Reads the cursor, of the stretch if there are any, and turns to the next one."""
         if not self._stretches:
             super().update_state(response, data)
-            if self._steps.is_at_a_border and self._steps.moment:
-                self._moments.append(self._steps.moment.value)
+            moment = self._steps.moment
+            if self._steps.is_at_a_border and moment and isinstance(moment.value, int):
+                self._moments.append(moment.value)
             return
         stretch = self._stretches.popleft()
         stretch.update_state(response, data)

@@ -11,6 +11,8 @@ from analytics_assets.source.values import Record
 
 OF_ALL_PARENTS = (codes.unauthorized, codes.too_many_requests)
 """Answers to whoever asks, whichever parent is asked for."""
+MOST_PARENTS_NAMED = 3
+"""Parents that a sentence names."""
 
 
 class Unanswered(NamedTuple):
@@ -44,6 +46,11 @@ class Unanswered(NamedTuple):
     def is_missing(self) -> bool:
         """Whether the API says that there is no such parent."""
         return self.status == int(codes.not_found)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the API refuses the request, which it may do for this parent alone."""
+        return self.status is not None and codes.bad_request <= self.status < codes.server_error
 
     @property
     def why(self) -> str:
