@@ -228,12 +228,12 @@ VALUES = [
     ("", False),
     (" ", False),
     (0, False),
-    (483_920, False),
-    (1.5, False),
+    (483_920, True),
+    (1.5, True),
     (True, False),
     ([], False),
     ({}, False),
-    ([1, 2], False),
+    ([1, 2], True),
     ([None], False),
     (["read", "list"], False),
     ("write", False),
@@ -293,6 +293,10 @@ def test_ids_in_a_map_are_not_named_and_a_star_stands_for_them() -> None:
         ("environment", {"DATABASE_URL": "x"}, True),
         ("environment", {"slug": "production", "branch": "main"}, False),
         ("env", {"id": "env_1", "slug": "production"}, False),
+        ("env", {"greeting": "x", "name": "y"}, True),
+        ("envVars", {"name": "x"}, True),
+        ("env", {"KEY": "x", "name": "y", "type": "z"}, True),
+        ("vars", {"KEY": "x"}, True),
         ("env", ["DATABASE_URL", "PORT"], False),
         ("env", [{"key": "GREETING", "target": "production"}], False),
         ("env", {}, False),
@@ -304,6 +308,87 @@ def test_a_map_of_environment_variables_is_withheld_and_their_names_are_not(
     record = {"build": {name: deepcopy(value)}}
     emptied(record)
     assert record == {"build": {name: None if is_secret else value}}
+
+
+MAPS = [
+    {"tokens": {SECRET: 1}},
+    {"apiTokens": {SECRET: 1_790_000_000_000}},
+    {"secretTokens": {SECRET: 2}},
+    {"webhookUrls": {f"https://h/{SECRET}": True}},
+    {"inviteLinks": {f"https://h/{SECRET}": {"n": 1}}},
+    {"webhooks": {"deploy": f"https://h/{SECRET}"}},
+    {"webhooks": {"deploy": [f"https://h/{SECRET}"]}},
+    {"webhooks": [{"u": f"HTTPS://h/{SECRET}"}]},
+    {"webhook": {"target": SECRET}},
+    {"webhook": {"targetUrl": SECRET}},
+    {"webhook": {"to": SECRET}},
+    {"list": {f"api_secret_{SECRET}": 1}},
+]
+PAIRS = [
+    {"Key": "Authorization", "Value": SECRET},
+    {"NAME": "API_KEY", "VALUE": SECRET},
+    {"header": "Authorization", "value": SECRET},
+    {"key": "token", "val": SECRET},
+    {"k": "token", "v": SECRET},
+    {"key": "API_KEY", "defaultValue": SECRET},
+    {"name": "x-api-key", "values": [SECRET]},
+    {"key": "pin", "value": [SECRET]},
+    ["Authorization", SECRET],
+]
+
+
+@pytest.mark.parametrize("value", [*MAPS, *([pair] for pair in PAIRS)])
+def test_a_secret_is_found_in_a_map_and_in_a_pair(value: Any) -> None:
+    for record in ({"a": deepcopy(value)}, {"a": {"b": [{"c": deepcopy(value)}]}}):
+        assert emptied(record)
+        assert SECRET not in json.dumps(record)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"tokens": {"input": 3, "cacheRead": 4, "total_tokens": 7}},
+        {"tokens": 4, "apiKeys": 2, "pass": 12, "tokenCount": 3, "maxTokens": 4},
+        {"webhooks": {"deploy": {"events": ["created"], "count": 2}}},
+        {"hasSecret": True, "isSecret": False, "usesToken": None},
+        {"mail": {"to": "somebody"}, "docs": {"url": "https://example.com/"}},
+        {"pairs": [["a", "b"], ["width", 3]], "options": [{"key": "theme", "value": "dark"}]},
+        {"scopes": ["token", "write"]},
+    ],
+)
+def test_what_only_sounds_so_is_stored_in_maps_and_pairs(value: Any) -> None:
+    record = {"a": deepcopy(value)}
+    assert emptied(record) == set()
+    assert record == {"a": value}
+
+
+@pytest.mark.parametrize("name", ["hasSecret", "isSecret", "usesToken", "showsPassword"])
+def test_a_text_that_answers_a_question_is_withheld(name: str) -> None:
+    record: Row = {name: SECRET}
+    assert emptied(record) == {name}
+
+
+def test_a_field_whose_name_is_a_secret_is_taken_out_and_named_without_it() -> None:
+    name = "api_secret_4f1d9cabcdef"
+    record: Row = {"id": "1", name: 1}
+    assert emptied(record) == {"api_secret_*"}
+    assert record == {"id": "1"}
+    record = {"id": "1", name: 1}
+    assert emptied(record, store=["api_secret_*"]) == set()
+    assert record == {"id": "1", name: 1}
+
+
+def test_a_declared_array_or_object_that_is_a_secret_text_is_withheld() -> None:
+    for word in ("array", "object"):
+        record = {"targets": f"ghp_{SECRET}"}
+        assert emptied(record, fields={"targets": word}) == {"targets"}
+        assert record == {"targets": None}
+
+
+def test_what_the_configuration_says_of_a_list_opens_no_map_of_variables() -> None:
+    record = {"env": {"GREETING": SECRET, "name": SECRET}}
+    assert emptied(record, withheld=["env.value"], fields={"env": "array"}) == {"env"}
+    assert record == {"env": None}
 
 
 def test_a_field_that_is_declared_as_text_is_stored() -> None:
@@ -334,19 +419,42 @@ https://hooks.slack.com/services/T0/B0/x https://discord.com/api/webhooks/1/x
 https://api.vercel.com/v1/integrations/deploy/prj_1/x
 postgres://user:password@host/db redis://:password@host https://user:password@host/
 https://bucket.s3.example/file?X-Amz-Date=1&X-Amz-Signature=x https://app.example/?token=x
+HTTPS://u:4f1d9c@h/ https://canary-4f1d9c@h/ https://a/?key=canary-4f1d9c https://a/?api-key=4f1d9c
+https://a/p#access_token=4f1d9c https://a/?x=1;%74oken=4f1d9cabc https://x/?_vercel_share=4f1d9cabc
+https://outlook.office.com/webhook/4f1d9c sk-canary-4f1d9c sk-ant-canary-4f1d9c
+SG.canary-4f1d9c.x vcp_canary4f1d9c
 """
 NO_FORMS = """
 ghp ghp_short akia https://example.com/ https://example.com/?page=2 https://hooks.slack.com/
 https://user@host/ postgres://host/db npm_install sk_live mail@example.com eyJust.a.text
+https://a/?key=name https://a/?code=404 https://a/?design=modern-kitchen sk-learn-something SG.1
 """
+FORMS_OF_WORDS = [
+    "-----BEGIN RSA PRIVATE KEY-----\nMII\n",
+    " https://u:4f1d9c@h/",
+    "Bearer canary-4f1d9c",
+    "bearer  4f1d9c4f1d9c",
+    "Authorization: Bearer canary-4f1d9c",
+    "Basic canary-4f1d9c",
+    "Basic dXNlcjpwYXNz",
+]
+SENTENCES = [
+    "",
+    "a ghp_0123456789abcdef in a sentence",
+    "Bearer authentication",
+    "Bearer tokens expire after 3600 seconds",
+    "Basic JavaScript",
+    "Basic plan",
+    "Authorization: none",
+]
 
 
-@pytest.mark.parametrize("text", [*FORMS.split(), "-----BEGIN RSA PRIVATE KEY-----\nMII\n"])
+@pytest.mark.parametrize("text", [*FORMS.split(), *FORMS_OF_WORDS])
 def test_a_text_has_the_form_of_a_secret(text: str) -> None:
     assert is_secret_text(text)
 
 
-@pytest.mark.parametrize("text", [*NO_FORMS.split(), "", "a ghp_0123456789abcdef in a sentence"])
+@pytest.mark.parametrize("text", [*NO_FORMS.split(), *SENTENCES])
 def test_a_text_has_no_form_of_a_secret(text: str) -> None:
     assert not is_secret_text(text)
 
@@ -368,7 +476,8 @@ def proving_itself(config: ApiConfig) -> ApiConfig:
     """A configuration that sends a secret in the query and in headers."""
     for name in ("teams", "teams_member"):
         endpoint = cast(Row, resource_named(config, name)["endpoint"])
-        endpoint["params"] |= {"api_key": SECRET, "appid": SECRET, "clientToken": SECRET}
+        names = ("api_key", "appid", "clientToken", "subscription-key", "user_key")
+        endpoint["params"] |= dict.fromkeys(names, SECRET)
         endpoint["headers"] = {"X-Api-Key": SECRET, "Cookie": f"a={SECRET}"}
     return config
 

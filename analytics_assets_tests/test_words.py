@@ -11,6 +11,7 @@ import pytest
 from requests import Request, Response
 
 from analytics_assets.source.api_words import LONGEST_QUOTE, words_of
+from analytics_assets.source.request_secrets import hide_secrets
 from analytics_assets_tests.scripted import Answer, Asked, scripted_api
 from analytics_assets_tests.support import TOKEN, DemoApi, Project, sentence
 
@@ -70,6 +71,27 @@ def test_long_words_are_shortened_and_no_secret_is_repeated() -> None:
     body = {"message": "somebody pass/word pass%2Fword key-77"}
     headers = {"Authorization": basic, "X-Api-Key": "key-77"}
     assert words_of(rejection(body, **headers)) == "*** *** *** ***"
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("https://u:s@h/p", "https://***@h/p"),
+        ("/p?a=1&subscription-key=s&b=2", "/p?a=1&subscription-key=***&b=2"),
+        ("/p?%74oken=s", "/p?%74oken=***"),
+        ("/p?a=1;token=s", "/p?a=1;token=***"),
+        ("/p?q=a%26token=s", "/p?q=a%26token=***"),
+        ("/p?token=s;s", "/p?token=***"),
+        ("/p?token%3Ds", "/p?token%3D***"),
+        ("/p#access_token=s", "/p#access_token=***"),
+        ("Authorization: Bearer s", "Authorization: Bearer ***"),
+        ('{"token":"s"}', "{'token': '***'}"),
+        ("{'token': ['s']}", "{'token': '***'}"),
+        ("/p?limit=5&cursor=x", "/p?limit=5&cursor=x"),
+    ],
+)
+def test_a_text_is_shown_without_what_a_request_proves_itself_by(text: str, hidden: str) -> None:
+    assert hide_secrets(text) == hidden
 
 
 def said_of(folder: Path, answer: Answer, **options: Any) -> str:

@@ -10,6 +10,8 @@ from analytics_assets.source.wording import counted
 
 MOST_NAMED = 20
 """Fields that the description names."""
+LONGEST_PATH = 100
+"""Characters of a field's path that it shows: the names are the API's."""
 
 
 def check_secrets(table: Table) -> AssetCheckResult:
@@ -24,7 +26,8 @@ def check_secrets(table: Table) -> AssetCheckResult:
     if fields:
         said.append(
             f"{table.name} has fields that look like secrets and were not stored: "
-            f"{', '.join(fields[:MOST_NAMED])}{' and others' if fields[MOST_NAMED:] else ''}. Name "
+            f"{', '.join(map(_shortened, fields[:MOST_NAMED]))}"
+            f"{' and others' if fields[MOST_NAMED:] else ''}. Name "
             "each in `withheld` of the configuration, or in `store` if it is none."
         )
     if left:
@@ -38,6 +41,10 @@ def check_secrets(table: Table) -> AssetCheckResult:
         description=" ".join(said) or "No field looks like a secret but those decided on.",
         metadata={"fields_withheld": len(fields), "rows_with_secrets": left},
     )
+
+
+def _shortened(path: str) -> str:
+    return path if len(path) <= LONGEST_PATH else f"{path[:LONGEST_PATH]}..."
 
 
 def _count_left(table: Table, columns: list[str]) -> int:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
 
-from requests import PreparedRequest, Response
+from requests import Response
+
+from analytics_assets.source.request_secrets import HIDDEN, secrets_of
 
 LONGEST_QUOTE = 200
 """Characters of the API's own words that a sentence repeats."""
-REDACTED = "***"
-SHORTEST_SECRET = 4
-"""Letters: a shorter text would be redacted in the middle of words."""
-
-_SECRET = re.compile(r"token|secret|passw|signature|auth|key", re.IGNORECASE)
 
 
 def words_of(response: Response) -> str:
@@ -30,8 +24,8 @@ def words_of(response: Response) -> str:
     except ValueError:
         return ""
     said = next(filter(None, _candidates(body)), "")
-    for secret in _secrets(response.request):
-        said = said.replace(secret, REDACTED)
+    for secret in secrets_of(response.request):
+        said = said.replace(secret, HIDDEN)
     return said if len(said) <= LONGEST_QUOTE else f"{said[:LONGEST_QUOTE].rstrip()} ..."
 
 
@@ -60,25 +54,3 @@ def _text(value: Any) -> str:
     if not isinstance(text, str):
         return ""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-
-
-def _secrets(request: PreparedRequest) -> Iterator[str]:
-    """What a request was sent with that no sentence repeats, the longest form of each first."""
-    given = [*request.headers.items(), *parse_qsl(urlsplit(str(request.url)).query)]
-    for name, value in given:
-        if not _SECRET.search(name):
-            continue
-        kind, _, secret = str(value).rpartition(" ")
-        parts = (secret, *_basic(secret)) if kind == "Basic" else (secret,)
-        for part in parts:
-            if len(part) >= SHORTEST_SECRET:
-                yield from (quote(part, safe=""), part)
-
-
-def _basic(encoded: str) -> tuple[str, ...]:
-    """The user and the password of `Authorization: Basic` (RFC 7617)."""
-    try:
-        user, _, password = b64decode(encoded).decode().partition(":")
-    except ValueError:
-        return ()
-    return password, user

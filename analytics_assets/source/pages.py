@@ -22,7 +22,7 @@ from analytics_assets.source.api_words import words_of
 from analytics_assets.source.bare_list import BareListPaginator
 from analytics_assets.source.bodies import is_one_line
 from analytics_assets.source.brought import BroughtRows
-from analytics_assets.source.cursor_pages import CursorPaginator
+from analytics_assets.source.cursor_pages import LIMIT, CursorPaginator
 from analytics_assets.source.errors import AnalyticsApiError, request_line
 from analytics_assets.source.hooks import (
     add_hook,
@@ -32,7 +32,6 @@ from analytics_assets.source.hooks import (
 )
 from analytics_assets.source.looks import Looks, Way
 from analytics_assets.source.records import Page
-from analytics_assets.source.request_secrets import shown_params
 
 PARTS = ("url", "params", "json", "data")
 """What paginators change of a request."""
@@ -138,10 +137,19 @@ class CheckedPaginator(BasePaginator):
         if identity in self._asked:
             raise AnalyticsApiError(
                 f"{request_line(request)} would be asked a second time with "
-                f"{shown_params(request.params)}: the API's cursor did not advance, so the rest of "
+                f"{self._position_in(request)}: the API's cursor did not advance, so the rest of "
                 "the list cannot be asked for."
             )
         self._asked.add(identity)
+
+    def _position_in(self, request: Request) -> dict[str, Any]:
+        """The cursor and the limit of a request: other parameters may be secrets."""
+        first = self._first_request["params"] or {}
+        return {
+            name: value
+            for name, value in dict(request.params or {}).items()
+            if LIMIT.fullmatch(name) or value != first.get(name)
+        }
 
     def _begin(self, request: Request) -> None:
         if self._selector != BARE:

@@ -6,7 +6,8 @@ What nobody declared becomes null, at any depth, where its name (`secret_names`)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -14,16 +15,33 @@ from analytics_assets.configuration import ResourceConfig
 from analytics_assets.configuration.lineage import inherited_columns
 from analytics_assets.configuration.secret_names import (
     Secrecy,
+    are_quantities,
+    holds_addresses,
     is_common,
     is_environment,
     is_innocent,
+    is_name_in_pair,
+    is_value_of_pair,
     secrecy_below,
+    secrecy_of,
+    without_secret,
 )
-from analytics_assets.source.paths import Path, flat, leads_below, leads_to, segments, shown
+from analytics_assets.source.paths import (
+    ANY,
+    Path,
+    flat,
+    fold,
+    leads_below,
+    leads_to,
+    segments,
+    shown,
+)
 from analytics_assets.source.secret_values import (
-    any_may_be_secret,
+    BEGINNING,
+    is_address,
+    is_any_secret,
     is_secret_text,
-    may_be_secret,
+    may_begin_secret,
 )
 from analytics_assets.source.values import Record
 from analytics_assets.source.withheld import decided_paths
@@ -31,7 +49,8 @@ from analytics_assets.source.withheld import decided_paths
 SUSPECTED_SECRETS = "x-suspected-secrets"
 """The hint of a table in dlt's schema that keeps the paths of what loads have emptied."""
 CONTAINERS = {dict, list}
-HARMLESS = {type(None), bool, int, float}
+NUMBERS = {int, float}
+NOTHING: frozenset[str] = frozenset()
 ACTIONS = {"create", "read", "update", "delete", "list", "count", "write"}
 """What `permissions` list under names like `secret`: what may be done, and no secret."""
 NAMES_KEPT = 10_000
@@ -56,7 +75,6 @@ class Guard:
         fields = resource["fields"]
         scalars = {name for name, word in fields.items() if word not in ("array", "object")}
         self._declared = {*scalars, *inherited_columns(resource)}
-        self._fields = set(fields)
         # The texts of a log are many, and hold whatever a build has printed.
         self._looks_at_forms = "bare_list" not in resource
         copied: Mapping[str, list[str]] = resource.get("filled_from", {})
@@ -67,17 +85,18 @@ class Guard:
         self._allowed = [segments(path) for path in allowed]
         self._decided = [segments(path) for path in decided_paths(resource)]
         self._innocent: set[str] = set()
+        self._never_common: set[str] = set()
         self.found: set[str] = set()
 
     def empty(self, page: list[Record]) -> None:
         """Empties what looks like a secret in the records of a page, in place."""
         if not self._may_hold_secrets(page):
             return
+        for name in set(chain.from_iterable(page)) - self._innocent - self._declared:
+            if (known := without_secret(name)) != name:
+                self._take_out(page, name, known)
         for record in page:
-            for name, value in record.items():
-                kind = type(value)
-                if kind in CONTAINERS or (kind is str and name not in self._declared):
-                    self._empty_field(record, name, value, (name,))
+            self._look_into_object(record, (), declared=self._declared)
 
     def empty_below(self, name: str, value: Any) -> None:
         """Empties what looks like a secret in an array or object that stands in a plain field."""
@@ -94,109 +113,150 @@ class Guard:
         names: set[str] = set()
         names.update(*page)
         names -= self._declared
-        texts = [
-            text
-            for name in names - self._fields
-            for record in page
-            if type(text := record.get(name)) is str
-        ]
-        level = [
-            value
-            for name in names
-            for record in page
-            if type(value := record.get(name)) in CONTAINERS
-        ]
-        while level:
-            objects = [value for value in level if type(value) is dict]
-            names.update(*objects)
-            inner: list[Any] = list(map(dict.values, objects))
-            if len(objects) < len(level):
-                inner += [value for value in level if type(value) is list]
-            kinds = set(map(type, chain.from_iterable(inner)))
+        values = [value for name in names for record in page if (value := record.get(name))]
+        texts: list[str] = []
+        while values:
+            kinds = set(map(type, values))
             if self._looks_at_forms and str in kinds:
-                texts += [value for value in chain.from_iterable(inner) if type(value) is str]
-            level = (
-                [value for value in chain.from_iterable(inner) if type(value) in CONTAINERS]
-                if kinds & CONTAINERS
-                else []
-            )
-        return not self._are_innocent(names) or any_may_be_secret(texts)
+                texts += [value for value in values if type(value) is str]
+            objects = [value for value in values if type(value) is dict]
+            lists = [value for value in values if type(value) is list] if list in kinds else []
+            names.update(*objects)
+            values = list(chain(chain.from_iterable(map(dict.values, objects)), *lists))
+            if lists and list in set(map(type, chain.from_iterable(lists))):
+                names.update(item[0] for items in lists for item in items if _is_pair(item))
+        return not self._are_innocent(names) or is_any_secret(texts)
 
     def _are_innocent(self, names: set[str]) -> bool:
         if new := names - self._innocent:
             if len(self._innocent) > NAMES_KEPT:
                 self._innocent.clear()
-            self._innocent |= {n for n in new if is_innocent(n) and not is_secret_text(n)}
+                self._never_common.clear()
+            innocent = {n for n in new if is_innocent(n) and not is_secret_text(n)}
+            self._innocent |= innocent
+            self._never_common |= {n for n in innocent if not is_common(n)}
         return names <= self._innocent
 
-    def _empty_field(self, owner: dict[str, Any], name: str, value: Any, path: Path) -> None:
-        if not self._is_secret(owner, value, path):
-            self._look_into(value, path)
-        elif not any(leads_to(allowed, flat(path)) for allowed in self._allowed):
-            owner[name] = None
-            if len(self.found) < PATHS_KEPT:
-                self.found.add(shown(path))
+    def _take_out(self, page: list[Record], name: str, known: str) -> None:
+        """Takes out a field whose name is a secret: an empty one would still be a column."""
+        if not self._is_allowed((known,)):
+            for record in page:
+                record.pop(name, None)
+            self._note((known,))
 
     def _look_into(self, value: Any, path: Path) -> None:
         if type(value) is dict:
-            # Nearly all fields are passed by here: what is called for each takes longest.
-            innocent = self._innocent
-            is_innocent_above = innocent.issuperset(path[-2:])
-            for name, item in value.items():
-                kind = type(item)
-                if kind in HARMLESS or (
-                    kind is str
-                    and name in innocent
-                    and (is_innocent_above or not is_common(name))
-                    and not may_be_secret(item)
-                ):
-                    continue
-                if kind is dict and name in innocent and innocent.issuperset(item):
-                    self._look_into(item, (*path, name))
-                else:
-                    self._empty_field(value, name, item, (*path, name))
+            self._look_into_object(value, path)
         elif type(value) is list:
             for item in value:
-                self._look_into(item, path)
+                if _is_pair(item):
+                    self._empty_field(item, 1, item[1], (*path, item[0]))
+                else:
+                    self._look_into(item, path)
 
-    def _is_secret(self, owner: Mapping[str, Any], value: Any, path: Path) -> bool:
+    def _look_into_object(
+        self, owner: dict[str, Any], path: Path, declared: Collection[str] = NOTHING
+    ) -> None:
+        # Nearly all fields are passed by here: what is called for each takes longest.
+        is_innocent_above = self._innocent.issuperset(path[-2:])
+        innocent = self._innocent if is_innocent_above else self._never_common
+        for name, value in owner.items():
+            kind = type(value)
+            if not value or kind is bool or (kind not in CONTAINERS and name in declared):
+                continue
+            if name in innocent:
+                if kind in NUMBERS or (kind is str and not may_begin_secret(value[:BEGINNING])):
+                    continue
+                if kind is dict and innocent.issuperset(value):
+                    self._look_into_object(value, (*path, name))
+                    continue
+            self._empty_field(owner, name, value, (*path, name))
+
+    def _empty_field(self, owner: Any, place: str | int, value: Any, path: Path) -> None:
+        if not self._is_secret(owner, value, path):
+            self._look_into(value, path)
+        elif not self._is_allowed(path):
+            owner[place] = None
+            self._note(path)
+
+    def _is_allowed(self, path: Path) -> bool:
+        return any(leads_to(allowed, flat(path)) for allowed in self._allowed)
+
+    def _note(self, path: Path) -> None:
+        if len(self.found) < PATHS_KEPT:
+            self.found.add(shown(path))
+
+    def _is_secret(self, owner: Any, value: Any, path: Path) -> bool:
         if self._looks_at_forms and _has_secret_form(value):
             return flat(path) not in self._copied
-        secrecy = _secrecy(owner, path)
         are_variables = type(value) is dict and is_environment(path[-1], value)
-        if not are_variables and not _holds_secret(value, secrecy, path[-1]):
+        if not are_variables and not _holds_secret(value, _secrecy(owner, path), path):
             return False
         # Where the configuration names a part of an object, the other parts are looked at.
-        return type(value) is str or not any(leads_below(by, flat(path)) for by in self._decided)
+        return not any(_names_part(by, flat(path), value) for by in self._decided)
 
 
-def _secrecy(owner: Mapping[str, Any], path: Path) -> Secrecy:
-    *_, name = path
-    # Variables, headers and settings come as pairs: the name of a value stands beside it.
-    if name.casefold() == "value":
-        said = owner.get("key") or owner.get("name")
-        if isinstance(said, str) and (secrecy := secrecy_below("", said)):
-            return secrecy
-    return max(secrecy_below(context, name) for context in ("", *path[-3:-1]))
-
-
-def _holds_secret(value: Any, secrecy: Secrecy, name: str) -> bool:
-    if not secrecy:
+def _names_part(pattern: Path, path: Path, value: Any) -> bool:
+    """Whether a pattern names something that an object, or one in a list, has."""
+    if not leads_below(pattern, path):
         return False
-    if isinstance(value, dict):
-        is_count = name.casefold().endswith("tokens") and HARMLESS.issuperset(
-            map(type, value.values())
-        )
-        return secrecy is Secrecy.ALL and bool(value) and not is_count
-    if isinstance(value, list):
-        return any(_holds_secret(item, secrecy, name) for item in value)
-    is_text = isinstance(value, str) and value.strip().casefold() not in {"", *ACTIONS}
-    return bool(secrecy) and is_text
+    if type(value) is list:
+        return any(_names_part(pattern, path, item) for item in value)
+    name = pattern[len(path)]
+    return type(value) is dict and (name == ANY or name in map(fold, value))
+
+
+def _is_pair(item: Any) -> bool:
+    """Whether a list in a list holds the name of a secret and its value."""
+    return (
+        type(item) is list and len(item) == 2 and type(item[0]) is str and bool(secrecy_of(item[0]))
+    )
+
+
+def _secrecy(owner: Any, path: Path) -> Secrecy:
+    # Variables, headers and settings come as pairs: the name of a value stands beside it.
+    if type(owner) is dict and is_value_of_pair(path[-1]):
+        for name, said in owner.items():
+            if type(said) is str and is_name_in_pair(name) and (secrecy := secrecy_of(said)):
+                return secrecy
+    return _secrecy_at(path[-3:])
+
+
+@lru_cache(maxsize=4096)
+def _secrecy_at(path: Path) -> Secrecy:
+    """What a name says of its value, by itself and in the objects that it is in."""
+    *above, name = path
+    return secrecy_of(name).union(*(secrecy_below(context, name) for context in above))
+
+
+def _holds_secret(value: Any, secrecy: Secrecy, path: Path) -> bool:
+    kind = type(value)
+    if kind is list:
+        return any(_holds_secret(item, secrecy, path) for item in value)
+    if kind is dict:
+        return bool(value) and _is_secret_map(value, secrecy, path[-1])
+    if kind not in secrecy:
+        return kind is str and _is_address_of_hook(value, path)
+    return value.strip().casefold() not in {"", *ACTIONS} if kind is str else bool(value)
+
+
+def _is_address_of_hook(value: str, path: Path) -> bool:
+    is_below = len(path) > 1 and holds_addresses(path[-2])
+    return is_below and is_address(value)
+
+
+def _is_secret_map(value: Mapping[str, Any], secrecy: Secrecy, name: str) -> bool:
+    if dict in secrecy:
+        kinds = set(map(type, value.values()))
+        return not (kinds <= {*NUMBERS, type(None)} and are_quantities(name, value))
+    return str in secrecy and any(map(is_address, value))
 
 
 def _has_secret_form(value: Any) -> bool:
     if isinstance(value, list):
-        return any(_has_secret_form(item) for item in value if not isinstance(item, dict))
+        texts = [item for item in value if type(item) is str]
+        lists = [item for item in value if type(item) is list]
+        return is_any_secret(texts) or any(map(_has_secret_form, lists))
     if isinstance(value, dict):
-        return any(map(is_secret_text, value))
+        return any(is_secret_text(name) or without_secret(name) != name for name in value)
     return isinstance(value, str) and is_secret_text(value)

@@ -4,45 +4,62 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from base64 import b64decode
+from collections.abc import Iterator
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from requests import PreparedRequest
 
-from analytics_assets.configuration.secret_names import secrecy_of
+from analytics_assets.configuration.secret_names import opens_in_query
 
 HIDDEN = "***"
-NAMES_IN_QUERIES = {"key", "appid", "auth", "sig", "signature"}
-"""Names that mean a secret in a query, and need not elsewhere."""
 SHORTEST_SECRET = 4
-"""Characters: what is shorter stands in a sentence by chance."""
+"""Characters: a shorter text would be hidden in the middle of words."""
 
-_IN_QUERY = re.compile(r"([?&])([^=&?#\s]+)=([^&#\s'\"]*)")
-_IN_DICT = re.compile(r"""(['"])([^'"]+)\1: (?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\d+)""")
-
-
-def shown_params(params: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The parameters of a request as they may be shown."""
-    return {
-        name: HIDDEN if _is_secret(name) else value for name, value in dict(params or {}).items()
-    }
+_IN_QUERY = re.compile(r"(^|[?&#;]|%26)([^=&?#;\s'\"]+)(=|%3D)([^&#\s'\"]*)", re.IGNORECASE)
+_IN_DICT = re.compile(r"""(['"])([^'"]+)\1:\s*\[?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\d+)\]?""")
+_USER = re.compile(r"(\w://)[^\s/@'\"]+@")
+_SCHEME = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]+", re.IGNORECASE)
 
 
 def hide_secrets(text: str) -> str:
     """A text, like an address or a library's message, without the secrets of a request in it."""
-    text = _IN_QUERY.sub(
-        lambda found: f"{found[1]}{found[2]}={HIDDEN}" if _is_secret(found[2]) else found[0], text
+    text = _USER.sub(rf"\1{HIDDEN}@", text)
+    text = _IN_QUERY.sub(_hide_parameter, text)
+    text = _IN_DICT.sub(
+        lambda found: f"'{found[2]}': '{HIDDEN}'" if opens_in_query(found[2]) else found[0], text
     )
-    return _IN_DICT.sub(
-        lambda found: f"'{found[2]}': '{HIDDEN}'" if _is_secret(found[2]) else found[0], text
-    )
+    return _SCHEME.sub(rf"\1 {HIDDEN}", text)
 
 
-def repeats_a_secret(text: str, request: PreparedRequest) -> bool:
-    """Whether a text holds what a request proves itself by, in its query or a header."""
-    query = parse_qsl(urlsplit(str(request.url)).query)
-    return any(secret in text for secret in _secrets([*query, *request.headers.items()]))
+def _hide_parameter(found: re.Match[str]) -> str:
+    before, name, equals, value = found.groups()
+    # A value may hold further parameters, behind a semicolon or encoded.
+    is_secret = opens_in_query(name)
+    shown = HIDDEN if is_secret else _IN_QUERY.sub(_hide_parameter, value)
+    return f"{before}{name}{equals}{shown}"
+
+
+def secrets_of(request: PreparedRequest) -> Iterator[str]:
+    """What a request proves itself by in its query and headers, the longest form of each first."""
+    given = [*request.headers.items(), *parse_qsl(urlsplit(str(request.url)).query)]
+    for name, value in given:
+        if not opens_in_query(name):
+            continue
+        kind, _, secret = str(value).rpartition(" ")
+        parts = (secret, *_user_and_password(secret)) if kind == "Basic" else (secret,)
+        for part in parts:
+            if len(part) >= SHORTEST_SECRET:
+                yield from (quote(part, safe=""), part)
+
+
+def _user_and_password(encoded: str) -> tuple[str, ...]:
+    """The user and the password of `Authorization: Basic` (RFC 7617)."""
+    try:
+        user, _, password = b64decode(encoded).decode().partition(":")
+    except ValueError:
+        return ()
+    return password, user
 
 
 def hide_secrets_in_logs() -> None:
@@ -56,13 +73,3 @@ def _hide_in_record(record: logging.LogRecord) -> bool:
     if hidden != message:
         record.msg, record.args = hidden, ()
     return True
-
-
-def _secrets(pairs: Iterable[tuple[str, Any]]) -> list[str]:
-    # Of a header like `Bearer 4f1d9c` the words are looked for one by one.
-    words = [word for name, value in pairs if _is_secret(name) for word in str(value).split()]
-    return [word for word in words if len(word) >= SHORTEST_SECRET and word != "Bearer"]
-
-
-def _is_secret(name: str) -> bool:
-    return bool(secrecy_of(name)) or name.casefold() in NAMES_IN_QUERIES
