@@ -49,7 +49,7 @@ PARENTS_PER_LOAD = 16
 
 FOLDER = "DESTINATION__FILESYSTEM__BUCKET_URL"
 
-_FILE_EVENTS = ("os.mkdir", "os.remove", "os.rename", "os.rmdir")
+FILE_EVENTS = ("os.mkdir", "os.remove", "os.rename", "os.rmdir")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _READS = ("SELECT", "SET")
 
@@ -218,7 +218,7 @@ class Fuse:
     def _before_event(self, event: str, args: tuple[Any, ...]) -> None:
         if not self._phase:
             return
-        if event in _FILE_EVENTS or (event == "open" and args[2] & _WRITES):
+        if event in FILE_EVENTS or (event == "open" and args[2] & _WRITES):
             if self._phase != "load":
                 self._count(self._phase, event)
             # What a load writes to the warehouse itself, where that is a folder: dlt's records.

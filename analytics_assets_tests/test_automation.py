@@ -347,7 +347,7 @@ def test_a_reload_that_failed_is_told_until_its_asset_is_loaded(
     project.load_all("deployments", "deployment_events")
     assert alerts.reason() == "Told."
     alert, recovery = webhook.texts
-    assert "analytics/deployment_events was not loaded: GET /v3/deployments/" in alert
+    assert "analytics/deployment_events was not loaded: 11 of 11 parents asked for" in alert
     assert "analytics/deployments was" not in alert, "it was loaded"
     assert f"runs/{failed.run_id}|" in alert
     assert recovery.endswith("the load of analytics/deployment_events")

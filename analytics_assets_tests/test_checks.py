@@ -85,7 +85,7 @@ DAY = 86_400_000
 NEXT_WEEK = int(time.time() * 1000) + 7 * DAY
 
 SPOILED = [
-    ("teams", "key_is_unique", ERROR, ["insert into {} select * from {} limit 1"], "1 keys"),
+    ("teams", "key_is_unique", ERROR, ["insert into {} select * from {} limit 1"], "1 key of"),
     (
         "teams",
         "key_is_unique",
@@ -94,15 +94,15 @@ SPOILED = [
             "alter table {} alter column id drop not null",
             "update {} set id = null where id = '{id}'",
         ],
-        "1 keys",
+        "1 key of",
     ),
-    ("teams", "key_is_unique", ERROR, ["update {} set id = '' where id = '{id}'"], "1 keys"),
+    ("teams", "key_is_unique", ERROR, ["update {} set id = '' where id = '{id}'"], "1 key of"),
     (
         "teams_member",
         "key_is_unique",
         ERROR,
         ["insert into {} select * from {} where id = '{id}' and _teams_id = '{parent}'"],
-        "1 keys",
+        "1 key of",
     ),
     (
         "environments",
@@ -123,7 +123,7 @@ SPOILED = [
         "parents_exist",
         ERROR,
         ["delete from analytics.deployments where id = '{parent}'"],
-        "have no row of deployments",
+        "without a row of deployments",
     ),
     (
         "auth_tokens",
@@ -158,14 +158,14 @@ SPOILED = [
         "times_are_plausible",
         WARN,
         ["update {} set created = {week} where id = '{id}' and _deployments_id = '{parent}'"],
-        "1 rows",
+        "1 row of",
     ),
     (
         "deployments",
         "times_are_plausible",
         WARN,
         ["update {} set \"createdAt\" = null where id = '{id}'"],
-        "1 rows",
+        "1 row of",
     ),
     (
         "deployments",

@@ -155,3 +155,18 @@ def test_an_undeclared_object_stays_one_in_later_loads(tmp_path: Path, store: St
         rows = project.rows("projects")
     assert [rows[(f"prj_{place}",)]["fresh"] for place in range(len(values))] == values
     assert {"fresh", "fresh__v_text"} <= set(columns_of(store, "projects"))
+
+
+def test_a_first_load_without_a_row_makes_the_tables_and_later_rows_come(
+    tmp_path: Path, store: Store
+) -> None:
+    names = ("deployments", "deployment_events")
+    with running_demo_api("--deployments", "0", "--events", "2") as api:
+        project = Project(tmp_path, api.url, store=store)
+        project.load_all(*names)
+        assert [project.rows(name) for name in names] == [{}, {}]
+        api.add_deployments(2)
+        project.load_all(*names)
+        for name in names:
+            assert_equal(project.rows(name), api.rows(name))
+        assert project.check("deployments", "columns_are_declared")["columns_are_declared"].passed

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 import requests
 
+from analytics_assets_tests.stores import Row
 from analytics_assets_tests.support import (
     MATERIALIZE,
+    PATHS,
     TIMEOUT,
     TOKEN,
     DemoApi,
@@ -45,13 +47,28 @@ def emulate() -> Iterator[DemoApi]:
     command += ["--seed", str(HERE / "emulate" / "seed.yaml")]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
         try:
-            api = DemoApi(f"http://127.0.0.1:{port}")
+            api = Emulate(f"http://127.0.0.1:{port}")
             _wait_for(api)
             for number in range(120):
                 _post(api, "/v13/deployments", name="shop" if number % 2 else "docs")
             yield api
         finally:
             server.terminate()
+
+
+class Emulate(DemoApi):
+    """It has none of the demo's own routes: its rows are asked for page by page."""
+
+    def _list(self, resource: str, parent: str = "") -> list[Row]:
+        path, selector = PATHS[resource]
+        body = self.get(path.format(parent), limit=100)
+        rows = body[str(selector)]
+        if isinstance(rows, dict):
+            return [rows]
+        while (cursor := (body.get("pagination") or {}).get("next")) is not None:
+            body = self.get(path.format(parent), limit=100, until=cursor)
+            rows = [*rows, *body[str(selector)]]
+        return list(rows)
 
 
 def _wait_for(api: DemoApi) -> None:
@@ -78,7 +95,10 @@ def test_five_resources_load_completely_and_the_other_four_fail_alone(
     result = project.load()
     said = failures(result)
     assert sorted(said) == ["aliases", "auth_tokens", "projects"]
-    assert all("answered 404: the API at ANALYTICS_BASE_URL" in text for text in said.values())
+    for text in said.values():
+        # The server's own words stand in between.
+        assert "answered 404" in text
+        assert ": the API at ANALYTICS_BASE_URL does not serve this request" in text
     assert (
         "environments needs the rows of projects"
         in failures(project.load("environments"))["environments"]

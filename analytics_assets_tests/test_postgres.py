@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,9 @@ from typing import Any
 
 import dlt
 import pytest
+from dagster import DagsterExecutionInterruptedError
 
-from analytics_assets.resources import Warehouse
+from analytics_assets.resources import Warehouse, postgres_lock
 from analytics_assets.source import stored
 from analytics_assets_tests.postgres import PASSWORD, running_postgres
 from analytics_assets_tests.stores import PostgresDatabase, choose
@@ -149,6 +151,33 @@ def test_a_run_that_waits_for_another_load_ends_when_it_is_told_to(
         wait_until(lambda: "Another load of analytics.user" in log.read_text(), PATIENCE)
         run.send_signal(signal.SIGTERM)
         assert run.wait(30), "it has not loaded"
+
+
+class WaitingClient:
+    """A connection that waits, until it is told so twice: the run is told to end in between."""
+
+    def __init__(self) -> None:
+        self.native_connection = self
+        self.is_over = threading.Event()
+        self._cancels = 0
+
+    def execute_sql(self, *_: object) -> None:
+        """Waits."""
+        self.is_over.wait(10)
+
+    def cancel(self) -> None:
+        """Ends the wait, but for the first time."""
+        self._cancels += 1
+        if self._cancels == 1:
+            raise DagsterExecutionInterruptedError
+        self.is_over.set()
+
+
+def test_a_run_that_is_told_to_end_twice_leaves_no_wait_behind() -> None:
+    client: Any = WaitingClient()
+    with pytest.raises(DagsterExecutionInterruptedError):
+        postgres_lock._lock(client, "a table", shared=False, seconds=0.01)
+    assert client.is_over.is_set()
 
 
 def test_a_child_that_begins_while_its_parent_is_listed_asks_for_each_row_of_it(

@@ -56,7 +56,7 @@ OTHER_TYPES: list[tuple[str, Any, str, Any]] = [
     ("link", [1], "link", [1]),
     ("env", "text", "env", ["text"]),
     ("env", False, "env", [False]),
-    ("env", {"a": 1}, "env", {"a": 1}),
+    ("env", {"id": "a", "key": "PORT"}, "env", {"id": "a", "key": "PORT"}),
     ("fresh", 2**64, "fresh__v_text", str(2**64)),
     ("nested", {"a": [2**70, 2**63]}, "nested", {"a": [str(2**70), str(2**63)]}),
     ("half", "cut \ud83d", "half", "cut \N{REPLACEMENT CHARACTER}"),

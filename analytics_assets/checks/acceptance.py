@@ -4,6 +4,7 @@ What is deleted upstream stays in the warehouse, and new columns stay, too: with
 somebody who knows that it is right, a check would tell of it for ever.
 """
 
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -27,7 +28,14 @@ from pydantic import Field
 from analytics_assets.assets.dlt_log import dlt_logs_to
 from analytics_assets.assets.failures import failing_in_one_sentence
 from analytics_assets.assets.keys import asset_key
-from analytics_assets.checks.accepted import ACCEPTED, JOB, Accepted, accepted_of, keep_accepted
+from analytics_assets.checks.accepted import (
+    ACCEPT,
+    ACCEPTED,
+    JOB,
+    Accepted,
+    accepted_of,
+    keep_accepted,
+)
 from analytics_assets.checks.columns import columns_to_accept
 from analytics_assets.checks.factory import evaluate
 from analytics_assets.checks.parents import find_orphans
@@ -148,11 +156,16 @@ def _tell(log: DagsterLogManager, before: Results, after: Results) -> None:
     for check, result in found.items():
         what = f"{check.asset_key.to_user_string()}, {check.name}"
         if after[check].passed:
-            log.info(f"{what}, is accepted: {result.description}")
+            log.info(f"{what}, is accepted: {_finding(str(result.description))}")
         else:
             log.warning(f"{what}, cannot be accepted: {after[check].description}")
     if not found:
         log.info("There is nothing to accept: all checks pass.")
+
+
+def _finding(description: str) -> str:
+    """What a check has found, without what it says to do."""
+    return " ".join(part for part in re.split(r"(?<=[.;]) ", description) if ACCEPT not in part)
 
 
 def _report(instance: DagsterInstance, results: Results) -> None:

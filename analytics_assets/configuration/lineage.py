@@ -129,8 +129,8 @@ def how_it_is_loaded(config: ApiConfig, resource: ResourceConfig) -> str:
         return f"one list for each row of the latest {parent}"
     if parent:
         again = resource.get("asked_again")
-        minutes = f", or that ended within {again['within_minutes']} minutes" if again else ""
-        return f"one list for each new or changed row of {parent}{minutes}"
+        ended = f", or one that ended within {again['within_minutes']} minutes" if again else ""
+        return f"one list for each new or changed row of {parent}{ended}"
     incremental = endpoint_of(resource).get("incremental")
     if not incremental:
         return "the full list"

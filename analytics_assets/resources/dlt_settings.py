@@ -19,6 +19,8 @@ SETTINGS = {
     "runtime": {"dlthub_telemetry": False, "intercept_signals": False},
     # dlt leaves its load id out of Arrow tables otherwise.
     "normalize": {"parquet_normalizer": {"add_dlt_load_id": True}},
+    # Tables of one file may lack columns that others have: no value is changed for that.
+    "data_writer": {"arrow_concat_promote_options": "default"},
     "destination": {"duckdb": {"credentials": {"pragmas": DUCKDB_PRAGMAS}}},
 }
 

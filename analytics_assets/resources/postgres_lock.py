@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from dagster import DagsterExecutionInterruptedError
 from dlt.destinations.sql_client import SqlClientBase
 
 from analytics_assets.resources.one_load import Queue, Turn
@@ -159,13 +160,27 @@ def _lock(client: SqlClientBase[Any], what: str, shared: bool, seconds: float) -
         try:
             is_in_time = waiting in wait([waiting], seconds).done
         finally:
-            # Once more, should the server have been told before it had begun to wait.
-            while not waiting.done():
-                client.native_connection.cancel()
-                wait([waiting], SECONDS_BETWEEN_CANCELS)
+            _end_wait(client, waiting)
     if is_in_time:
         waiting.result()
     return is_in_time
+
+
+def _end_wait(client: SqlClientBase[Any], waiting: Future[Any]) -> None:
+    """Lets the server end a wait, whoever tells the run to end once more meanwhile.
+
+    A connection that a thread still waits with could not be closed: the run would never end.
+    """
+    told: BaseException | None = None
+    while not waiting.done():
+        try:
+            # Again, should the server have been told before it had begun to wait.
+            client.native_connection.cancel()
+            wait([waiting], SECONDS_BETWEEN_CANCELS)
+        except (DagsterExecutionInterruptedError, KeyboardInterrupt) as error:
+            told = error
+    if told:
+        raise told
 
 
 def _is_true(client: SqlClientBase[Any], sql: str, parameter: str) -> bool:

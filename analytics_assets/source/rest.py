@@ -30,9 +30,9 @@ from analytics_assets.configuration.lineage import (
     resource_named,
 )
 from analytics_assets.source.ahead import session_of
-from analytics_assets.source.batches import AsTables, Collector
+from analytics_assets.source.batches import AsTables, Collector, empty_table
 from analytics_assets.source.changes import Changes
-from analytics_assets.source.columns import VERSION, ColumnNames, column_descriptions
+from analytics_assets.source.columns import ROW_DIGEST, VERSION, ColumnNames, column_descriptions
 from analytics_assets.source.cursor import CursorWithinNow
 from analytics_assets.source.fan_out import FanOut
 from analytics_assets.source.pages import LastPage
@@ -230,6 +230,6 @@ def _table_marks(config: ApiConfig, name: str, columns: TableColumns) -> DltReso
         if is_listed_in_full(config, name):
             dlt.current.resource_state(name)["listed_at"] = datetime.now(timezone.utc).isoformat()
         if name not in dlt.current.source_schema().data_table_names(seen_data_only=True):
-            yield dlt.mark.materialize_table_schema()
+            yield empty_table({**columns.types, ROW_DIGEST: "text"})
 
     return marks
