@@ -41,7 +41,7 @@ from analytics_assets.source.parent_pages import ParentPaginator
 from analytics_assets.source.parent_values import quoted_path
 from analytics_assets.source.records import neutralize
 from analytics_assets.source.redaction import Guard
-from analytics_assets.source.stored import OpenDataset, stored_columns, suspected_secrets
+from analytics_assets.source.stored import OpenDataset, stored_columns, suspected_secrets, types_of
 from analytics_assets.source.table_columns import TableColumns
 from analytics_assets.source.turns import parent_rows
 from analytics_assets.source.watermark import Watermark
@@ -230,6 +230,7 @@ def _table_marks(config: ApiConfig, name: str, columns: TableColumns) -> DltReso
         if is_listed_in_full(config, name):
             dlt.current.resource_state(name)["listed_at"] = datetime.now(timezone.utc).isoformat()
         if name not in dlt.current.source_schema().data_table_names(seen_data_only=True):
-            yield empty_table({**columns.types, ROW_DIGEST: "text"})
+            # Of what dlt is told the types of: rows may have brought further columns by now.
+            yield empty_table({**types_of(columns.hints), ROW_DIGEST: "text"})
 
     return marks
