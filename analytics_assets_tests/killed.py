@@ -42,7 +42,7 @@ from analytics_assets_tests.support import Project, draw_no_pictures, failures
 
 PHASES = ("extract", "normalize", "load")
 REQUEST = "request"
-"""The moment before a request is sent; libcurl sends it, so no audit event of Python's tells."""
+"""The moment before a request is sent."""
 LONG_ENOUGH = 60
 PARENTS_PER_LOAD = 16
 """Small, so that a small fan-out commits as it goes, too."""
@@ -184,7 +184,7 @@ class Fuse:
         # What Delta's library does is out of sight: the eve of it is not.
         for owner, name in ((DeltaClient, "_migrate"), (TableMerger, "execute")):
             setattr(owner, name, self._before_statement(name, getattr(owner, name)))
-        setattr(Transfer, "prepare", self._before_request(Transfer.prepare))  # noqa: B010 - a method
+        before_each_request(self._before_request)
         sys.addaudithook(self._before_event)
 
     def _entering(self, phase: str, step: Callable[..., Any]) -> Callable[..., Any]:
@@ -207,13 +207,9 @@ class Fuse:
 
         return seen
 
-    def _before_request(self, prepare: Callable[..., None]) -> Callable[..., None]:
-        def seen(*args: Any) -> None:
-            if self._phase:
-                self._count(self._phase, REQUEST)
-            prepare(*args)
-
-        return seen
+    def _before_request(self) -> None:
+        if self._phase:
+            self._count(self._phase, REQUEST)
 
     def _before_event(self, event: str, args: tuple[Any, ...]) -> None:
         if not self._phase:
@@ -233,6 +229,18 @@ class Fuse:
             self._announce(what)
             if self._death.waits:
                 time.sleep(LONG_ENOUGH)
+
+
+def before_each_request(step: Callable[[], None]) -> None:
+    """Does something on the eve of each request, in this process and for good."""
+    prepare: Callable[..., None] = Transfer.prepare
+
+    def seen(*args: Any) -> None:
+        step()
+        prepare(*args)
+
+    # libcurl sends requests: no audit event of Python's tells of them.
+    setattr(Transfer, "prepare", seen)  # noqa: B010 - a method
 
 
 def main() -> None:

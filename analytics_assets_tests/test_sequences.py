@@ -39,7 +39,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from analytics_assets.configuration import ANALYTICS, ApiConfig
 from analytics_assets.configuration.lineage import endpoint_of, is_listed_in_full
 from analytics_assets.demo_api.operations import OPERATIONS
-from analytics_assets.source.transfer import Transfer
+from analytics_assets_tests.killed import before_each_request
 from analytics_assets_tests.postgres import running_postgres
 from analytics_assets_tests.stores import DeltaFolder, DuckDbFile, MakeStore, PostgresDatabase, Row
 from analytics_assets_tests.support import (
@@ -154,22 +154,16 @@ def _load(project: Project, names: Sequence[str], dies_at: int, answer: Connecti
 def _die_at(number: int) -> None:
     """Kills this process at its so-manieth step: a request, or a file that dlt has written."""
     steps = itertools.count(1)
-    send: Callable[..., None] = Transfer.prepare
 
     def step() -> None:
         if next(steps) == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def prepare(*args: Any) -> None:
-        step()
-        send(*args)
-
     def watch(event: str, _: object) -> None:
         if event == "os.rename":
             step()
 
-    # libcurl sends requests: no audit event of Python's tells of them.
-    setattr(Transfer, "prepare", prepare)  # noqa: B010 - a method
+    before_each_request(step)
     sys.addaudithook(watch)
 
 

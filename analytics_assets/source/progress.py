@@ -60,6 +60,8 @@ class Progress:
         self._fan_out = fan_out
         self._parent_list = parent_list
         self._listing = listing
+        # Nothing is written before `note` is through.
+        self._before = {entry.key: entry for entry in pending_parents(state)}
 
     def note(self, *, in_window: bool) -> None:
         """Notes it, once each was asked; in a window it is left for the end of the window.
@@ -73,8 +75,8 @@ class Progress:
         if not self._table.is_listed:
             # A server may lag, and no later list brings the parent as a new one: it is gone where
             # an earlier run was not answered either.
-            before = {entry.key for entry in pending_parents(self._state)}
-            missing = [each for each in missing if self._table.identity.key_of(each) in before]
+            key_of = self._table.identity.key_of
+            missing = [parent for parent in missing if key_of(parent) in self._before]
         gone = self._parent_list.gone(missing)
         fan_out.lists_left = self._parent_list.lists_left
         pending = self._pending()
@@ -115,13 +117,12 @@ class Progress:
     def _pending(self) -> list[Pending]:
         """The parents of this load that are pending, those that were asked last at the end."""
         fan_out, identity = self._fan_out, self._table.identity
-        before = {entry.key: entry for entry in pending_parents(self._state)}
         not_asked = fan_out.parents[len(fan_out.asked) :] if self._table.is_listed else []
         reasons = [(parent, NOT_ASKED) for parent in not_asked]
         reasons += [(each.parent, each.why) for each in fan_out.unanswered]
         found = []
         for parent, why in reasons:
-            known = before.get(identity.key_of(parent))
+            known = self._before.get(identity.key_of(parent))
             since = known.since if known else epoch_milliseconds_now()
             listed = known.listed if known else self._listing()
             found.append(identity.pending(parent, since, why, listed))
@@ -132,7 +133,7 @@ class Progress:
         fan_out = self._fan_out
         key_of = self._table.identity.key_of
         settled = set(map(key_of, fan_out.asked)) | {entry.key for entry in found}
-        before = [entry for entry in pending_parents(self._state) if entry.key not in settled]
+        before = [entry for key, entry in self._before.items() if key not in settled]
         vanished = fan_out.vanished
         if self._table.is_listed:
             vanished = {entry.key for entry in before} - set(map(key_of, fan_out.parents))

@@ -10,7 +10,7 @@ import sqlglot.expressions as sge
 from dlt.common.data_types.typing import TDataType
 from dlt.common.destination.client import WithStateSync
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
-from dlt.common.schema.typing import TTableSchemaColumns
+from dlt.common.schema.typing import TColumnSchema, TTableSchemaColumns
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.state_sync import load_pipeline_state_from_destination
@@ -205,7 +205,7 @@ def _columns_in_warehouse(dataset: dlt.Dataset, name: str) -> TTableSchemaColumn
     return columns
 
 
-def types_of(columns: TTableSchemaColumns) -> dict[str, TDataType]:
+def types_of(columns: Mapping[str, TColumnSchema]) -> dict[str, TDataType]:
     """The types of columns in the words of dlt, of those that have one."""
     return {name: word for name, column in columns.items() if (word := column.get("data_type"))}
 

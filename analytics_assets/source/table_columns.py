@@ -14,6 +14,7 @@ from dlt.common.data_types.typing import TDataType
 from dlt.common.schema.typing import TColumnSchema
 
 from analytics_assets.source.errors import WarehouseError
+from analytics_assets.source.stored import types_of
 from analytics_assets.source.values import hold, hold_strictly
 
 
@@ -43,7 +44,7 @@ class TableColumns:
         self._table = table
         self._key = set(key)
         self._stored_otherwise = stored_otherwise(declared, stored)
-        self.types: dict[str, TDataType] = {**_types_of(declared), **stored}
+        self.types: dict[str, TDataType] = {**types_of(declared), **stored}
         self.hints: dict[str, TColumnSchema] = {
             # In Arrow tables JSON is text: dlt would forget what it is.
             name: {"name": name, "data_type": data_type, "nullable": True}
@@ -81,9 +82,5 @@ def stored_otherwise(
     declared: Mapping[str, TColumnSchema], stored: Mapping[str, TDataType]
 ) -> dict[str, TDataType]:
     """The columns that are stored with another type than declared, and the stored types."""
-    types = _types_of(declared)
+    types = types_of(declared)
     return {name: stored[name] for name in types if name in stored and stored[name] != types[name]}
-
-
-def _types_of(columns: Mapping[str, TColumnSchema]) -> dict[str, TDataType]:
-    return {name: word for name, hint in columns.items() if (word := hint.get("data_type"))}

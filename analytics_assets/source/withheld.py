@@ -16,7 +16,7 @@ def withhold(resource: ResourceConfig) -> Callable[[list[Record]], None]:
 
     In whatever case the API writes the names.
     """
-    tree = _tree([] if resource.get("store_withheld") else resource.get("withheld", []))
+    tree = _tree(_withheld_paths(resource))
 
     def empty(page: list[Record]) -> None:
         if tree:
@@ -36,14 +36,17 @@ def withheld_columns(
     resource: ResourceConfig, suspected: Iterable[str], columns: Iterable[str]
 ) -> list[str]:
     """The columns that are to hold nothing: withheld by the configuration, or suspected."""
-    withheld = [] if resource.get("store_withheld") else resource.get("withheld", [])
-    names = {fold(path) for path in [*withheld, *suspected]}
+    names = {fold(path) for path in [*_withheld_paths(resource), *suspected]}
     return [column for column in columns if fold(column.partition(VARIANT)[0]) in names]
 
 
 def decided_paths(resource: ResourceConfig) -> list[str]:
     """What the configuration says of fields that are, or look like, secrets."""
     return [*resource.get("withheld", []), *resource.get("store", [])]
+
+
+def _withheld_paths(resource: ResourceConfig) -> list[str]:
+    return [] if resource.get("store_withheld") else resource.get("withheld", [])
 
 
 def _tree(paths: Iterable[str]) -> dict[str, Any]:
