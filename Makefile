@@ -82,13 +82,14 @@ test-all: .venv/installed node_modules/emulate chromium postgres redis ## run al
 # What another release of dagster, dlt or a database's driver can break: the main job, on each
 # executor and warehouse, and the pages that people see. Details are held to the pinned ones, and so
 # is what takes long, but for the first row: CI has no time for the rest twice.
-MEET_FOR_LONG := executor ui
-MEET_THE_STACK := automation celery checks cli destinations reports run_launcher
+MEET_FOR_LONG := cluster/test_executor.py pages/test_ui.py
+MEET_THE_STACK := automation/test_automation.py checks/test_checks.py cluster/test_celery.py cluster/test_run_launcher.py \
+	commands/test_cli.py pages/test_reports.py warehouse/test_destinations.py
 
 # The stack's newest releases, without the superseded dagster-embedded-elt, which pins older ones.
 test-latest: .venv-latest/installed chromium postgres redis ## run the tests that meet the stack on its newest releases
-	$(LATEST)/python -m pytest $(PARALLEL) -m "not long" $(MEET_THE_STACK:%=analytics_assets_tests/test_%.py)
-	$(LATEST)/python -m pytest $(PARALLEL) $(MEET_FOR_LONG:%=analytics_assets_tests/test_%.py)
+	$(LATEST)/python -m pytest $(PARALLEL) -m "not long" $(MEET_THE_STACK:%=analytics_assets_tests/%)
+	$(LATEST)/python -m pytest $(PARALLEL) $(MEET_FOR_LONG:%=analytics_assets_tests/%)
 
 .venv-latest/installed: pyproject.toml .venv/bin/python
 	$(PYTHON) -m venv .venv-latest

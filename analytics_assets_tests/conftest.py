@@ -11,19 +11,13 @@ import pytest
 
 from analytics_assets.assets import load
 from analytics_assets.pictures import draw_pictures
-from analytics_assets_tests import canaries
-from analytics_assets_tests.cluster import Cluster, running_cluster
-from analytics_assets_tests.killed import Runs, running
-from analytics_assets_tests.postgres import PostgresServer, running_postgres
-from analytics_assets_tests.stores import (
-    DeltaFolder,
-    DuckDbFile,
-    MakeStore,
-    PostgresDatabase,
-    Store,
-    choose,
-)
-from analytics_assets_tests.support import DemoApi, Project, draw_no_pictures, running_demo_api
+from harness import canaries
+from harness.cluster import Cluster, running_cluster
+from harness.demo_api import DemoApi, running_demo_api
+from harness.killed import Runs, running
+from harness.postgres import PostgresServer, running_postgres
+from harness.project import Project, draw_no_pictures
+from harness.stores import DeltaFolder, DuckDbFile, MakeStore, PostgresDatabase, Store, choose
 
 
 @pytest.fixture(autouse=True)

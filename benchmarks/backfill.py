@@ -20,11 +20,12 @@ import pytest
 import requests
 from dagster import DagsterRunStatus
 
-from analytics_assets_tests.cluster import FINISHED, Cluster, running_cluster
-from analytics_assets_tests.demo_api.server import DemoServer
-from analytics_assets_tests.support import DemoApi, Key, own_id, wait_until
 from benchmarks.cli import FOREIGN_SETTINGS
 from benchmarks.measure import tree_of
+from harness.cluster import FINISHED, Cluster, running_cluster
+from harness.demo_api import DemoApi, Key, own_id
+from harness.demo_server import DemoServer
+from harness.processes import wait_until
 
 PARENT, CHILD = "deployments", "deployment_events"
 JOB = f"reload_{CHILD}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from dagster import DagsterInstance, ExecuteInProcessResult
 
 from analytics_assets.definitions import defs
-from analytics_assets_tests.support import running_demo_api, settings_of
+from harness.demo_api import running_demo_api, settings_of
 
 
 def main() -> None:

@@ -6,9 +6,10 @@ import os
 import sys
 from pathlib import Path
 
-from analytics_assets_tests.demo_api.server import REPOSITORY
-from analytics_assets_tests.support import MATERIALIZE, DemoApi, settings_of
 from benchmarks.measure import Measurement, measure
+from harness.commands import MATERIALIZE
+from harness.demo_api import DemoApi, settings_of
+from harness.processes import REPOSITORY
 
 FOREIGN_SETTINGS = ("DAGSTER_HOME", "ANALYTICS_", "DESTINATION__", "CELERY_", "ACCESS_TOKEN")
 """Beginnings of settings that the user may have, and that would change what is measured."""

@@ -15,11 +15,11 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from analytics_assets_tests.support import RESOURCES, DemoApi, running_demo_api
 from benchmarks.cli import environment
 from benchmarks.lineup import LIMIT, OTHERS, PROJECT, SIZES, Contender
 from benchmarks.measure import CommandFailedError, measure
 from benchmarks.report import Comparison, Run, Setting, write_report
+from harness.demo_api import RESOURCES, DemoApi, running_demo_api
 
 SCHEMA = "analytics"
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from analytics_assets_tests.postgres import PostgresServer, running_postgres
-from analytics_assets_tests.stores import PostgresDatabase
-from analytics_assets_tests.support import MATERIALIZE, DemoApi, running_demo_api
 from benchmarks.cli import environment
 from benchmarks.measure import measure
+from harness.commands import MATERIALIZE
+from harness.demo_api import DemoApi, running_demo_api
+from harness.postgres import PostgresServer, running_postgres
+from harness.stores import PostgresDatabase
 
 EXECUTORS = ("in_process", "multiprocess")
 

@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from analytics_assets_tests.forked import MODULE
-from analytics_assets_tests.support import DemoApi, running_demo_api
 from benchmarks.cli import environment, materialize
 from benchmarks.lineup import SIZES
 from benchmarks.measure import measure
+from harness.demo_api import DemoApi, running_demo_api
+from harness.forked import MODULE
 
 START_UP = [sys.executable, "-m", "dagster", "asset", "list", "-m", MODULE]
 INCREMENTAL = ["deployments", "deployment_events"]

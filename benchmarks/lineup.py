@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from analytics_assets_tests.demo_api.server import REPOSITORY
-from analytics_assets_tests.support import MATERIALIZE
+from harness.commands import MATERIALIZE
+from harness.processes import REPOSITORY
 
 # fmt: off
 SIZES: dict[str, list[str]] = {

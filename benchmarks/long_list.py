@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 
 from analytics_assets.configuration import ANALYTICS, ApiConfig
 from analytics_assets.configuration.lineage import resource_named
-from analytics_assets_tests.support import Project, failures, metadata, running_demo_api
+from harness.demo_api import running_demo_api
+from harness.project import Project, failures, metadata
 
 DEPLOYMENTS = 10_000
 LATENCY = 50

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from analytics_assets_tests.support import running_demo_api
 from benchmarks.cli import materialize
 from benchmarks.measure import Measurement
+from harness.demo_api import running_demo_api
 
 DEPLOYMENTS = 1_500
 EVENTS = 30

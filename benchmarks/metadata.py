@@ -21,7 +21,7 @@ from analytics_assets.assets.keys import asset_key
 from analytics_assets.assets.load import AssetLoad
 from analytics_assets.configuration import ANALYTICS
 from analytics_assets.resources import AnalyticsApi, Console, Warehouse
-from analytics_assets_tests.support import running_demo_api, settings_of
+from harness.demo_api import running_demo_api, settings_of
 
 ROWS = 1_000_000
 EVENTS = 90

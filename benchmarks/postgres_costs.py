@@ -25,12 +25,13 @@ from dagster import DagsterInstance
 from analytics_assets.assets.keys import asset_key
 from analytics_assets.resources.warehouse import DATASET
 from analytics_assets.source.columns import LOAD_ID, ROW_DIGEST
-from analytics_assets.source.fan_out import PARENTS_PER_LOAD
-from analytics_assets_tests.postgres import running_postgres
-from analytics_assets_tests.stores import PostgresDatabase
-from analytics_assets_tests.support import MATERIALIZE, DemoApi, running_demo_api
+from analytics_assets.source.limits import LIMITS
 from benchmarks.cli import environment
 from benchmarks.measure import CommandFailedError, measure
+from harness.commands import MATERIALIZE
+from harness.demo_api import DemoApi, running_demo_api
+from harness.postgres import running_postgres
+from harness.stores import PostgresDatabase
 
 PARENT, CHILD = "deployments", "deployment_events"
 PARENTS, EVENTS = f"{DATASET}.{PARENT}", f"{DATASET}.{CHILD}"
@@ -209,7 +210,7 @@ def _unindexed_read(bench: Bench) -> float:
     """The seconds of a load's search for what is stored of its rows, without an index."""
     (found,) = bench.warehouse.query(
         "SELECT string_agg(quote_literal(id), ',') AS ids "
-        f"FROM (SELECT id FROM {PARENTS} LIMIT {PARENTS_PER_LOAD}) p"
+        f"FROM (SELECT id FROM {PARENTS} LIMIT {LIMITS.parents_per_load}) p"
     )
     compared = (
         f'SELECT count({ROW_DIGEST}) FROM {EVENTS} WHERE "_deployments_id" IN ({found["ids"]})'
@@ -223,7 +224,9 @@ def _unindexed_read(bench: Bench) -> float:
 def _parent_read(bench: Bench) -> float:
     """The seconds of a load's search for the parents to ask for: it takes the next, and counts."""
     pending = f"SELECT id, {LOAD_ID}, {ROW_DIGEST} FROM {PARENTS} WHERE {LOAD_ID} > ''"
-    in_order = f'{pending} ORDER BY {LOAD_ID}, {ROW_DIGEST} COLLATE "C" LIMIT {PARENTS_PER_LOAD}'
+    in_order = (
+        f'{pending} ORDER BY {LOAD_ID}, {ROW_DIGEST} COLLATE "C" LIMIT {LIMITS.parents_per_load}'
+    )
     return sum(bench.seconds(read) for read in (in_order, f"SELECT count(*) FROM ({pending}) p"))
 
 

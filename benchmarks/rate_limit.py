@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from analytics_assets_tests.stores import Row
-from analytics_assets_tests.support import running_demo_api
 from benchmarks.cli import materialize
+from harness.demo_api import running_demo_api
+from harness.stores import Row
 
 ALLOWED, WINDOW = 250, 15
 DEPLOYMENTS = 6 * ALLOWED

@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from analytics_assets_tests.support import running_demo_server
 from benchmarks.backfill import CHILD, check_rows, cluster_of, load_months, months_of
 from benchmarks.rate_limit import use_of
+from harness.demo_api import running_demo_server
 
 WORKERS = 2
 DEPLOYMENTS = 8_900

@@ -20,7 +20,7 @@ import simpy
 
 from analytics_assets.demo_api.operations import OPERATIONS
 from analytics_assets.resources import AnalyticsApi
-from analytics_assets.source.fan_out import PARENTS_PER_LOAD
+from analytics_assets.source.limits import LIMITS
 from benchmarks.postgres_costs import CHILD, Costs
 
 MINUTE, HOUR = 60, 3600
@@ -124,8 +124,8 @@ class Simulation:
         """One worker: loads months, each by a run of its own, as long as there are any."""
         for deployments in self._months:
             yield self._env.timeout(self._plan.costs.run)
-            for first in range(0, deployments, PARENTS_PER_LOAD):
-                batch = min(PARENTS_PER_LOAD, deployments - first)
+            for first in range(0, deployments, LIMITS.parents_per_load):
+                batch = min(LIMITS.parents_per_load, deployments - first)
                 yield from self._read(self._lookup())
                 yield from self._ask(batch)
                 yield from self._write(batch * self._plan.costs.rows)

@@ -10,8 +10,6 @@ import os
 from collections.abc import Iterable, Sequence
 
 from analytics_assets.resources import AnalyticsApi
-from analytics_assets_tests.demo_api.server import DemoServer
-from analytics_assets_tests.support import DemoApi, Key, running_demo_server
 from benchmarks.backfill import (
     CHILD,
     Backfill,
@@ -20,6 +18,8 @@ from benchmarks.backfill import (
     load_months,
     months_of,
 )
+from harness.demo_api import DemoApi, Key, running_demo_server
+from harness.demo_server import DemoServer
 
 CONNECTIONS: int = AnalyticsApi.model_fields["connections"].default
 """Requests that a load has under way at once."""

@@ -9,10 +9,10 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import FloatRect, Locator
 
-from analytics_assets_tests.browser import SIZE, Ui, browsing
-from analytics_assets_tests.demo_api.server import REPOSITORY
-from analytics_assets_tests.dev_server import MAKE_DEV, serving
-from analytics_assets_tests.support import RESOURCES, running_demo_api
+from harness.browser import SIZE, Ui, browsing
+from harness.demo_api import RESOURCES, running_demo_api
+from harness.dev_server import MAKE_DEV, serving
+from harness.processes import REPOSITORY
 
 PICTURES = REPOSITORY / "docs" / "pictures"
 MARGIN = 8

@@ -38,6 +38,7 @@ from analytics_assets.configuration.lineage import (
     resource_named,
 )
 from analytics_assets.resources import AnalyticsApi, Console, Warehouse
+from analytics_assets.source.limits import LIMITS, Limits
 from analytics_assets.source.probe import probe
 from analytics_assets.source.rate_limit import RateLimit
 from analytics_assets.source.telling import silent
@@ -52,12 +53,12 @@ POOL = "analytics_api"
 """The pool of all that ask the API: `dagster.yaml` limits how many do at a time."""
 
 
-def build_assets(config: ApiConfig) -> list[AssetsDefinition]:
+def build_assets(config: ApiConfig, limits: Limits = LIMITS) -> list[AssetsDefinition]:
     """The assets of all resources, in the order of the configuration."""
-    return [_build_asset(config, str(resource["name"])) for resource in config["resources"]]
+    return [_build_asset(config, str(resource["name"]), limits) for resource in config["resources"]]
 
 
-def build_load(api_config: ApiConfig, name: str) -> Load:
+def build_load(api_config: ApiConfig, name: str, limits: Limits = LIMITS) -> Load:
     """What loads a resource in a step of any kind, and returns what the step is to report."""
     translator = ResourceTranslator(api_config)
     months_at_once = may_load_months_at_once(api_config, name)
@@ -81,7 +82,7 @@ def build_load(api_config: ApiConfig, name: str) -> Load:
                 console.progress(name) as show,
             ):
                 asset_load = AssetLoad(
-                    api_config, name, api, warehouse, turn, window, context.log.info, show
+                    api_config, name, api, warehouse, turn, window, context.log.info, show, limits
                 )
                 for source in asset_load.sources():
                     with warehouse.pipeline(name) as pipeline:
@@ -95,8 +96,8 @@ def build_load(api_config: ApiConfig, name: str) -> Load:
     return load
 
 
-def _build_asset(api_config: ApiConfig, name: str) -> AssetsDefinition:
-    load = build_load(api_config, name)
+def _build_asset(api_config: ApiConfig, name: str, limits: Limits) -> AssetsDefinition:
+    load = build_load(api_config, name, limits)
 
     def load_what_is_new(
         context: AssetExecutionContext,

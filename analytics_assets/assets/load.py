@@ -32,6 +32,7 @@ from analytics_assets.source.coverage import Coverage, note_window
 from analytics_assets.source.errors import AnalyticsApiError
 from analytics_assets.source.explanation import explain_parents
 from analytics_assets.source.fan_out import FanOut
+from analytics_assets.source.limits import Limits
 from analytics_assets.source.pending import parent_identity, pending_parents
 from analytics_assets.source.phases import Phase, phases_of, seconds_in
 from analytics_assets.source.rate_limit import RateLimit
@@ -66,6 +67,7 @@ class AssetLoad:
         window: Window | None,
         tell: Tell,
         show: Callable[[int, int], None],
+        limits: Limits,
     ) -> None:
         """Begins with nothing loaded.
 
@@ -78,6 +80,7 @@ class AssetLoad:
             window: What to load again; None loads what is new.
             tell: Receives a sentence on what is done, and on each long wait.
             show: Receives the parents of a child that were asked for, and all, as it goes on.
+            limits: How much is done at a time.
         """
         self._config = config
         self._name = name
@@ -88,11 +91,12 @@ class AssetLoad:
         self._client = turn.client
         self._window = window
         self._tell = tell
+        self._limits = limits
         self._started = time.monotonic()
         told_sparsely = Sparsely(tell)
         self._traffic = Traffic(told_sparsely)
         self._rate_limit = RateLimit(told_sparsely, api.retry_policy().max_wait)
-        self._fan_out = FanOut(name, self._traffic, tell, show, api.most_bad_parents)
+        self._fan_out = FanOut(name, self._traffic, tell, show, api.most_bad_parents, limits)
         self._watermark = Watermark(config, name, tell)
         self._address = ""
         self._brought = 0
@@ -107,7 +111,7 @@ class AssetLoad:
         self._tell(f"{request_of(self._resource)}: {self._what_is_asked_for()}.")
         client = self._api.client(self._api.retry_policy(), self._traffic, self._rate_limit)
         self._address = address_without_secrets(str(client["base_url"]))
-        collector = Collector(self._traffic)
+        collector = Collector(self._traffic, self._limits.rows_per_batch)
         is_over = False
         with session_of(client):
             while not is_over:

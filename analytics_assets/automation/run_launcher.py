@@ -18,15 +18,24 @@ from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionRes
 from dagster._serdes import ConfigurableClassData, deserialize_value
 
 SECONDS_TO_COME_BACK = 600.0
-"""For which a code server that has an address of its own may be away."""
 
 
 class MonitoredRunLauncher(DefaultRunLauncher):
     """Starts a process for each run, and knows whether it lives."""
 
-    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
-        """Begins with all code servers there; `inst_data` is Dagster's."""
+    def __init__(
+        self,
+        inst_data: ConfigurableClassData | None = None,
+        seconds_to_come_back: float = SECONDS_TO_COME_BACK,
+    ) -> None:
+        """Begins with all code servers there.
+
+        Args:
+            inst_data: Dagster's.
+            seconds_to_come_back: For which a code server with an address of its own may be away.
+        """
         super().__init__(inst_data)
+        self._seconds_to_come_back = seconds_to_come_back
         self._gone_since: dict[str, float] = {}
 
     @property
@@ -61,4 +70,4 @@ class MonitoredRunLauncher(DefaultRunLauncher):
 
     def _may_come_back(self, run: DagsterRun) -> bool:
         since = self._gone_since.setdefault(run.run_id, time.monotonic())
-        return time.monotonic() - since < SECONDS_TO_COME_BACK
+        return time.monotonic() - since < self._seconds_to_come_back

@@ -26,8 +26,9 @@ _EVENTS = OPERATIONS["deployment_events"]
 class World:
     """All rows, by operation and by parent."""
 
-    def __init__(self, options: WorldOptions) -> None:
+    def __init__(self, options: WorldOptions, most_rows: int = MOST_ROWS) -> None:
         self._options = options
+        self._most_rows = most_rows
         self._tables: dict[tuple[str, str | None], Table] = {}
         self._courses: dict[str, Course] = {}
         self._unfinished: list[tuple[int, str, Deployment]] = []
@@ -48,7 +49,7 @@ class World:
             return
         self._now = max(self._options.anchor, _epoch_ms())
         step = self._options.grow_every * SECOND
-        while len(self.table(_DEPLOYMENTS)) < MOST_ROWS:
+        while len(self.table(_DEPLOYMENTS)) < self._most_rows:
             created = self._options.anchor + int((self._grown + 1) * step)
             if created > self._now:
                 break

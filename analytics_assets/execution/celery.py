@@ -106,8 +106,19 @@ class WatchedTasks:
         errors: Why tasks have no answer that could be read.
     """
 
-    def __init__(self) -> None:
-        """Begins without a task."""
+    def __init__(
+        self,
+        seconds_between_looks: float = SECONDS_BETWEEN_LOOKS,
+        seconds_to_answer: float = SECONDS_TO_ANSWER,
+    ) -> None:
+        """Begins without a task.
+
+        Args:
+            seconds_between_looks: How long a step is left alone until workers are asked for it.
+            seconds_to_answer: How long they have.
+        """
+        self._seconds_between_looks = seconds_between_looks
+        self._seconds_to_answer = seconds_to_answer
         self.errors: list[Exception] = []
         self._looked = time.monotonic()
         self._looks_in_vain: dict[WatchedTask, int] = {}
@@ -129,14 +140,14 @@ class WatchedTasks:
 
     def is_lost(self, task: WatchedTask) -> bool:
         """Whether no worker knew of a task in as many looks as tell that none ever will."""
-        if time.monotonic() - self._looked > SECONDS_BETWEEN_LOOKS:
+        if time.monotonic() - self._looked > self._seconds_between_looks:
             self._look(task.result.app)
             self._looked = time.monotonic()
         return self._looks_in_vain.get(task, 0) >= LOOKS
 
     def _look(self, app: Celery) -> None:
         unanswered = [task for task in self._looks_in_vain if not task.result.ready()]
-        workers = app.control.inspect(timeout=SECONDS_TO_ANSWER)
+        workers = app.control.inspect(timeout=self._seconds_to_answer)
         answers = workers.query_task(*(task.result.id for task in unanswered)) or {}
         known = {task_id for tasks in answers.values() for task_id in tasks}
         unbegun = {task for task in unanswered if task.result.state == PENDING}

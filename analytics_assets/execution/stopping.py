@@ -23,21 +23,22 @@ from dagster._utils.interrupts import check_captured_interrupt
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SECONDS_TO_UNWIND = 3.0
-"""How long a signal may take to end the run before it is repeated."""
 MILLISECONDS_BETWEEN_LOOKS = 200
 
 
 class Watch:
     """The signals that have come to this process since a run began in its main thread."""
 
-    def __init__(self, *, ends_at_the_second: bool) -> None:
+    def __init__(self, *, ends_at_the_second: bool, seconds_to_unwind: float) -> None:
         """Begins with what Dagster has noted before.
 
         Args:
             ends_at_the_second: Whether a second signal ends the process at once. A process that
                 another one started may be told twice of the same wish.
+            seconds_to_unwind: How long a signal may take to end the run before it is repeated.
         """
         self._ends_at_the_second = ends_at_the_second
+        self._seconds_to_unwind = seconds_to_unwind
         self._signal: int | None = signal.SIGINT if check_captured_interrupt() else None
         self._repeated = 0
         self._unseen_repeats = 0
@@ -117,7 +118,7 @@ class Watch:
             if self._signal is None or self._is_heard:
                 continue
             since = since or time.monotonic()
-            if time.monotonic() - since > SECONDS_TO_UNWIND:
+            if time.monotonic() - since > self._seconds_to_unwind:
                 since = time.monotonic()
                 self._repeat(self._signal)
 
@@ -132,13 +133,15 @@ _watch: Watch | None = None
 
 
 @contextmanager
-def watching(*, ends_at_the_second: bool = False) -> Iterator[Watch | None]:
+def watching(
+    *, ends_at_the_second: bool = False, seconds_to_unwind: float = SECONDS_TO_UNWIND
+) -> Iterator[Watch | None]:
     """Watches for signals, where that is possible: in a main thread that is not watched already."""
     global _watch
     if _watch or threading.current_thread() is not threading.main_thread():
         yield None
         return
-    _watch = Watch(ends_at_the_second=ends_at_the_second)
+    _watch = Watch(ends_at_the_second=ends_at_the_second, seconds_to_unwind=seconds_to_unwind)
     try:
         yield _watch
     finally:

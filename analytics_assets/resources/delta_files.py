@@ -35,8 +35,6 @@ from dlt.destinations.sql_client import SqlClientBase, raise_database_error
 
 from analytics_assets.source.columns import VERSION
 
-LOADS_KEPT = 100
-"""Records of loads of one table; dlt keeps as many states of a pipeline."""
 MOST_FILES = 50
 """Files of one table: a query opens each."""
 
@@ -113,7 +111,11 @@ class DeltaClient(FilesystemClient):
         super().complete_load(load_id)
         records = self.list_table_files(self.schema.loads_table_name)
         own = f"{self.schema.name}{FILENAME_SEPARATOR}"
-        for record in sorted(r for r in records if Path(r).name.startswith(own))[:-LOADS_KEPT]:
+        # As many as dlt keeps states of a pipeline.
+        kept = self.config.max_state_files
+        if kept < 1:
+            return
+        for record in sorted(r for r in records if Path(r).name.startswith(own))[:-kept]:
             self._delete_file(record)
 
     def tidy(self, name: str) -> None:

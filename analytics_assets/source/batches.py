@@ -25,8 +25,6 @@ from analytics_assets.source.table_columns import TableColumns
 from analytics_assets.source.traffic import Traffic
 from analytics_assets.source.values import DATA_TYPES, KINDS, hold, set_aside
 
-ROWS_PER_BATCH = 5_000
-"""Fewer take longer to write, more take more memory and no less time."""
 BYTES_PER_BATCH = 2_000_000
 """Bytes of JSON after which fewer rows are enough: as objects they take ten times as many."""
 
@@ -47,13 +45,15 @@ class Collector:
     it filters as a whole: behind that, a last page could be missed.
     """
 
-    def __init__(self, traffic: Traffic) -> None:
+    def __init__(self, traffic: Traffic, rows_per_batch: int) -> None:
         """Begins without a row.
 
         Args:
             traffic: Counts what is read.
+            rows_per_batch: Rows that are passed on together.
         """
         self._traffic = traffic
+        self._rows_per_batch = rows_per_batch
         self._bytes_passed_on = 0
         self._rows: Page = []
         self._is_last: Callable[[], bool] = lambda: True
@@ -77,7 +77,7 @@ class Collector:
 
     def _is_enough(self) -> bool:
         read = self._traffic.bytes_read - self._bytes_passed_on
-        return len(self._rows) >= ROWS_PER_BATCH or read >= BYTES_PER_BATCH
+        return len(self._rows) >= self._rows_per_batch or read >= BYTES_PER_BATCH
 
     def check_that_all_passed(self, name: str) -> None:
         """Looks for rows that were read, and not passed on, once a load is done.

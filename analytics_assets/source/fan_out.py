@@ -10,6 +10,7 @@ from dlt.sources.helpers.rest_client.client import PageData
 
 from analytics_assets.source.clock import epoch_milliseconds_now
 from analytics_assets.source.errors import AnalyticsApiError
+from analytics_assets.source.limits import Limits
 from analytics_assets.source.pending import Key, Pending
 from analytics_assets.source.records import Page
 from analytics_assets.source.telling import Sparsely, Tell
@@ -18,16 +19,8 @@ from analytics_assets.source.unanswered import MOST_PARENTS_NAMED, Unanswered, i
 from analytics_assets.source.values import Record
 from analytics_assets.source.wording import counted
 
-PARENTS_PER_LOAD = 1000
-"""Parents whose rows are committed together: what a killed load has to ask for again at most."""
-PARENTS_AT_FIRST = 500
-"""The same while nobody knows how many rows a parent has."""
-FEWEST_PARENTS = 20
-"""Fewer could all be gone without anything being wrong with their endpoint."""
 MOST_LISTS = 100
 """Lists of the parent that one run asks for, to see whether it still has those that answer 404."""
-ROWS_PER_LOAD = 50_000
-"""Rows from which on the next load has fewer parents: what is loaded at once is in memory."""
 
 
 class Batch(NamedTuple):
@@ -53,6 +46,7 @@ class FanOut:
 
     Attributes:
         name: The child.
+        limits: How many parents a load has.
         batch: What this load asks for.
         parents: Its parents, with the fields that their children keep.
         current: The parent that is asked at the moment.
@@ -79,6 +73,7 @@ class FanOut:
         tell: Tell,
         show: Callable[[int, int], None],
         most_bad_parents: int,
+        limits: Limits,
     ) -> None:
         """Begins with no parent.
 
@@ -88,8 +83,10 @@ class FanOut:
             tell: Receives a sentence on the progress now and then, after the first ten seconds.
             show: Receives the parents asked so far, and all, each time that one was.
             most_bad_parents: Parents that are not answered from which on no other one is asked.
+            limits: How many parents a load has.
         """
         self.name = name
+        self.limits = limits
         self.batch = Batch([], [], is_last_due=True, is_last=True, was_served=False)
         self.parents: Page = []
         self.unaskable: Page = []
@@ -116,7 +113,7 @@ class FanOut:
         self._answered = 0
         self._done_in_this_load = 0
         self._started = time.monotonic()
-        self._tell = Sparsely.after_a_pause(tell)
+        self._tell = Sparsely.after_a_pause(tell, limits.quiet_seconds)
 
     def begin(self, batch: Batch, left: int) -> None:
         """Notes what a load is about to ask for.
@@ -151,10 +148,11 @@ class FanOut:
     @property
     def parents_per_load(self) -> int:
         """The parents to ask for in the next load, by the rows that those before it had."""
+        most = self.limits.parents_per_load
         if not self._done:
-            return min(PARENTS_AT_FIRST, PARENTS_PER_LOAD)
-        expected = ROWS_PER_LOAD * self._done // max(self._rows, 1)
-        return min(max(expected, FEWEST_PARENTS), PARENTS_PER_LOAD)
+            return min(self.limits.parents_at_first, most)
+        expected = self.limits.rows_per_load * self._done // max(self._rows, 1)
+        return min(max(expected, self.limits.fewest_parents), most)
 
     @property
     def was_answered(self) -> bool:

@@ -21,21 +21,22 @@ def silent(_: str) -> None:
 class Sparsely:
     """Tells what repeats: a line, and none for 10 s, then none for 30 s, and so on."""
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, tell: Tell, pause: float = FIRST_PAUSE) -> None:
         """Begins with the shortest pause before it.
 
         Args:
             tell: Takes the lines that are told.
+            pause: Seconds between the first two.
         """
         self._tell = tell
-        self._pause = FIRST_PAUSE
+        self._pause = pause
         self._next = 0.0
 
     @classmethod
-    def after_a_pause(cls, tell: Tell) -> Sparsely:
+    def after_a_pause(cls, tell: Tell, pause: float = FIRST_PAUSE) -> Sparsely:
         """One that tells its first line after a pause, too."""
-        sparsely = cls(tell)
-        sparsely._next = time.monotonic() + FIRST_PAUSE
+        sparsely = cls(tell, pause)
+        sparsely._next = time.monotonic() + pause
         return sparsely
 
     @property

@@ -28,8 +28,6 @@ from analytics_assets.source.window import Window
 
 MOST_PENDING = 500
 """Pending parents that one run asks for: those that have waited longest."""
-MOST_AGAIN = 500
-"""Parents that one run asks for again though they were answered: those that ended last."""
 MINUTE = 60_000
 
 
@@ -185,7 +183,8 @@ class Choice:
         chosen = pending[:MOST_PENDING]
         rows = self._table.with_keys(chosen)
         self._fan_out.vanished = {each.key for each in chosen} - rows.keys()
-        ended = [row for row in self._just_ended() if self._key_of(row) not in asked][:MOST_AGAIN]
+        ended = [row for row in self._just_ended() if self._key_of(row) not in asked]
+        ended = ended[: self._fan_out.limits.most_again]
         self._fan_out.asked_again = len(ended)
         return [*(rows[each.key] for each in chosen if each.key in rows), *ended]
 

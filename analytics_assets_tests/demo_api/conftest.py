@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from .server import ANCHOR, DemoServer
+from harness.demo_server import ANCHOR, DemoServer
 
 StartDemo = Callable[..., DemoServer]
 

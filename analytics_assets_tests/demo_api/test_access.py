@@ -5,8 +5,8 @@ import time
 import pytest
 import requests
 
-from .conftest import StartDemo
-from .server import DemoServer
+from analytics_assets_tests.demo_api.conftest import StartDemo
+from harness.demo_server import DemoServer
 
 FORBIDDEN = {"error": {"code": "forbidden", "message": "Not authorized"}}
 NOT_FOUND = {"error": {"code": "not_found", "message": "The item you requested was not found"}}

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from .conftest import StartDemo
-from .server import ANCHOR, PARENTS, DemoServer
+from analytics_assets_tests.demo_api.conftest import StartDemo
+from harness.demo_server import ANCHOR, PARENTS, DemoServer
 
 
 @pytest.fixture

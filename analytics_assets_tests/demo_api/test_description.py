@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from openapi_schema_validator import OAS30Validator
 
-from .conftest import StartDemo
-from .server import ANCHOR, ANCHOR_MS, LISTS, DemoServer, moments
+from analytics_assets_tests.demo_api.conftest import StartDemo
+from harness.demo_server import ANCHOR, ANCHOR_MS, LISTS, DemoServer
+from harness.processes import moments
 
-DESCRIPTION = Path(__file__).parents[1] / "spec" / "openapi_nine_operations.json"
+DESCRIPTION = Path(__file__).parents[1] / "openapi_nine_operations.json"
 DAY_MS = 24 * 3600 * 1000
 DESCRIBED_PATHS = {
     "user": "/v2/user",

@@ -1,7 +1,7 @@
 """A deployment's events: a bare list, cut at the limit, complete with -1."""
 
-from .conftest import StartDemo
-from .server import ANCHOR, DemoServer, Row
+from analytics_assets_tests.demo_api.conftest import StartDemo
+from harness.demo_server import ANCHOR, DemoServer, Row
 
 LONG = 5
 """The place of the deployment to which the shared server gives 250 events."""

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import requests
 
-from .conftest import StartDemo
-from .server import ANCHOR, DemoServer
+from analytics_assets_tests.demo_api.conftest import StartDemo
+from harness.demo_server import ANCHOR, DemoServer
 
 PATH = "/v6/deployments"
 AUTHORIZATION = {"Authorization": "Bearer demo-token"}

@@ -3,14 +3,12 @@
 import time
 from datetime import datetime, timedelta, timezone
 
-import pytest
-
-from analytics_assets.demo_api import world
 from analytics_assets.demo_api.operations import OPERATIONS
 from analytics_assets.demo_api.population import WorldOptions
-
-from .conftest import StartDemo
-from .server import ANCHOR, ANCHOR_MS, LISTS, DemoServer, moments
+from analytics_assets.demo_api.world import World
+from analytics_assets_tests.demo_api.conftest import StartDemo
+from harness.demo_server import ANCHOR, ANCHOR_MS, LISTS, DemoServer
+from harness.processes import moments
 
 
 def bodies(demo: DemoServer) -> list[bytes]:
@@ -90,8 +88,7 @@ def test_a_server_started_again_has_what_has_grown_since(start_demo: StartDemo) 
     assert second[-len(first) + 100 :] == first[100:]
 
 
-def test_growth_ends_at_the_most_rows_a_list_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world, "MOST_ROWS", 500)
-    grown = world.World(WorldOptions(anchor=ANCHOR_MS, grow_every=0.01))
+def test_growth_ends_at_the_most_rows_a_list_holds() -> None:
+    grown = World(WorldOptions(anchor=ANCHOR_MS, grow_every=0.01), most_rows=500)
     grown.advance()
     assert len(grown.table(OPERATIONS["deployments"])) == 500

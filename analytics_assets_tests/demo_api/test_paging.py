@@ -2,8 +2,8 @@
 
 import pytest
 
-from .conftest import StartDemo
-from .server import ANCHOR, LISTS, DemoServer, Row
+from analytics_assets_tests.demo_api.conftest import StartDemo
+from harness.demo_server import ANCHOR, LISTS, DemoServer, Row
 
 CREATED = {"deployments": "created"}
 KEYS = {"deployments": "uid", "aliases": "uid", "teams_member": "uid"}

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from .conftest import StartDemo
-from .server import COMMAND, REPOSITORY, DemoServer, moments
+from analytics_assets_tests.demo_api.conftest import StartDemo
+from harness.demo_server import COMMAND, DemoServer
+from harness.processes import REPOSITORY, moments
 
 
 def run(*options: str) -> subprocess.CompletedProcess[str]:

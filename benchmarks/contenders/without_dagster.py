@@ -17,6 +17,7 @@ from analytics_assets.assets.load import AssetLoad
 from analytics_assets.configuration import ANALYTICS
 from analytics_assets.resources import AnalyticsApi, Warehouse
 from analytics_assets.resources.one_load import Turn
+from analytics_assets.source.limits import LIMITS
 
 
 def main() -> None:
@@ -30,7 +31,8 @@ def main() -> None:
 def _load(name: str, api: AnalyticsApi, warehouse: Warehouse) -> None:
     log = cast("DagsterLogManager", logging.getLogger(name))
     with searching_new_objects_alone(), warehouse.opened(log) as client:
-        load = AssetLoad(ANALYTICS, name, api, warehouse, Turn(client), None, _ignore, _ignore)
+        turn = Turn(client)
+        load = AssetLoad(ANALYTICS, name, api, warehouse, turn, None, _ignore, _ignore, LIMITS)
         for source in load.sources():
             with warehouse.pipeline(name) as pipeline:
                 pipeline.run(source)

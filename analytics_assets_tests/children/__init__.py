@@ -1,0 +1,1 @@
+"""Fan-outs: the lists of a child, one of each parent."""

@@ -1,0 +1,1 @@
+"""Steps on several machines: executors, Celery, Kubernetes."""

@@ -1,0 +1,1 @@
+"""What a user types: `dagster`, `make`, and what the documents say."""

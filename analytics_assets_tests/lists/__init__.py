@@ -1,0 +1,1 @@
+"""Lists are read to their end, each row once."""

@@ -1,0 +1,1 @@
+"""What was loaded long ago is loaded again."""

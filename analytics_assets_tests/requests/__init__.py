@@ -1,0 +1,1 @@
+"""Requests: what is tried again, waited for, and said when it fails."""

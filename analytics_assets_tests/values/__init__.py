@@ -1,0 +1,1 @@
+"""Values reach the warehouse as the API has them."""

@@ -1,0 +1,1 @@
+"""Warehouses: DuckDB, PostgreSQL and files."""
