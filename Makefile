@@ -18,8 +18,8 @@ DAGSTER_HOME ?= $(CURDIR)/.dagster
 PORT ?= 3000
 
 # Tests have servers, files and ports of their own: a process of tests for each core, and one more,
-# for some of them wait most of their time.
-PARALLEL := --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
+# for some of them wait most of their time. Those that share what takes long to start are a group.
+PARALLEL := --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadgroup
 
 # Of `make bench`: the sizes, latencies (ms) and rounds of the comparison, and where its report goes;
 # the deployments whose events meet a rate limit, and are loaded tenfold, and the events of the table
@@ -39,8 +39,11 @@ SHARED ?=
 
 export DAGSTER_DISABLE_TELEMETRY := yes
 
+# Some containers set it. Each command would compile 3,600 modules anew: nine seconds instead of three.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-latest lint format dev bench bench-cluster constraints screenshots chromium postgres redis clean
+.PHONY: help demo test test-all test-latest check lint format dev bench bench-cluster constraints screenshots chromium postgres redis clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -82,14 +85,15 @@ test-all: .venv/installed node_modules/emulate chromium postgres redis ## run al
 # What another release of dagster, dlt or a database's driver can break: the main job, on each
 # executor and warehouse, and the pages that people see. Details are held to the pinned ones, and so
 # is what takes long, but for the first row: CI has no time for the rest twice.
-MEET_FOR_LONG := cluster/test_executor.py pages/test_ui.py
+MEET_FOR_LONG := cluster/test_executor.py ui/test_ui.py
 MEET_THE_STACK := automation/test_automation.py checks/test_checks.py cluster/test_celery.py cluster/test_run_launcher.py \
-	commands/test_cli.py pages/test_reports.py warehouse/test_destinations.py
+	commands/test_cli.py assets/test_reports.py warehouse/test_destinations.py
 
 # The stack's newest releases, without the superseded dagster-embedded-elt, which pins older ones.
 test-latest: .venv-latest/installed chromium postgres redis ## run the tests that meet the stack on its newest releases
 	$(LATEST)/python -m pytest $(PARALLEL) -m "not long" $(MEET_THE_STACK:%=analytics_assets_tests/%)
 	$(LATEST)/python -m pytest $(PARALLEL) $(MEET_FOR_LONG:%=analytics_assets_tests/%)
+	$(TOOK)
 
 .venv-latest/installed: pyproject.toml .venv/bin/python
 	$(PYTHON) -m venv .venv-latest
@@ -102,6 +106,15 @@ lint: .venv/installed ## check style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(TOOK)
+
+# Of the files that differ from main, and of those that import one of them.
+TOUCHED = $(shell $(BIN)/python -m harness.touched)
+
+check: lint ## check style and types, and run the short tests of what was changed since main
+	@test -z "$(TOUCHED)" && echo "No test imports what was changed." \
+		|| $(BIN)/python -m pytest $(PARALLEL) -m "not long" $(TOUCHED)
+	$(TOOK)
 
 format: .venv/installed ## format the code
 	$(BIN)/ruff check --fix
@@ -113,6 +126,7 @@ dev: .venv/runs ## open the Dagster UI on http://127.0.0.1:3000
 
 screenshots: .venv/installed chromium ## take the pictures of the README
 	$(BIN)/python -m docs.screenshots
+	$(TOOK)
 
 bench: .venv/installed .venv-airbyte/installed ## measure, as ratios (hours; SIZES=S ROUNDS=1: minutes)
 	$(BIN)/python -m benchmarks.definitions

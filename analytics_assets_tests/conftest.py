@@ -11,9 +11,7 @@ import pytest
 
 from analytics_assets.assets import load
 from analytics_assets.pictures import draw_pictures
-from harness import canaries
-from harness.cluster import Cluster, running_cluster
-from harness.demo_api import DemoApi, running_demo_api
+from harness.demo_api import SMALL, DemoApi, running_demo_api
 from harness.killed import Runs, running
 from harness.postgres import PostgresServer, running_postgres
 from harness.project import Project, draw_no_pictures
@@ -60,7 +58,7 @@ def pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def demo_server() -> Iterator[DemoApi]:
     """The demo API of a process of tests: one takes a second to start."""
-    with running_demo_api() as api:
+    with running_demo_api(*SMALL) as api:
         yield api
 
 
@@ -109,16 +107,6 @@ def store(make_store: MakeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     store = make_store(tmp_path)
     choose(store, monkeypatch)
     return store
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """The deployment on several machines, and a demo API with a token like no other text."""
-    with (
-        running_demo_api("--token", canaries.TOKEN) as api,
-        running_cluster(tmp_path, DemoApi(api.url, canaries.TOKEN)) as cluster,
-    ):
-        yield cluster
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import FloatRect, Locator
 
-from harness.browser import SIZE, Ui, browsing
+from harness.browser import SIZE, Ui, open_browser
 from harness.demo_api import RESOURCES, running_demo_api
 from harness.dev_server import MAKE_DEV, serving
 from harness.processes import REPOSITORY
@@ -32,7 +32,7 @@ def main() -> None:
             status = server.run_status(server.launch_all())
             if status != "SUCCESS":
                 raise SystemExit(f"The demo was not loaded ({status}).")
-            with browsing(server.url) as ui:
+            with open_browser() as browser, Ui.in_new_page(browser, server.url) as ui:
                 take_pictures(ui)
 
 

@@ -274,7 +274,7 @@ def open_bookshop() -> Iterator[Bookshop]:
             """Keeps the requests out of the tests' output."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         shop.url = f"http://127.0.0.1:{server.server_port}"
         try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
 from harness.dev_server import STARTUP
 from harness.processes import wait_until
@@ -61,6 +61,15 @@ class Ui:
 
     page: Page
     url: str
+
+    @classmethod
+    @contextmanager
+    def in_new_page(cls, browser: Browser, url: str) -> Iterator[Ui]:
+        """The UI at an address, in a page that shares nothing with others."""
+        with browser.new_context(viewport=SIZE, locale="en-US", timezone_id="UTC") as context:
+            context.set_default_timeout(PATIENCE)
+            expect.set_options(timeout=PATIENCE)
+            yield cls(context.new_page(), url)
 
     def open(self, path: str) -> None:
         """Opens a page of the UI."""
@@ -176,12 +185,9 @@ class Ui:
 
 
 @contextmanager
-def browsing(url: str) -> Iterator[Ui]:
-    """A headless Chromium on the UI at an address."""
+def open_browser() -> Iterator[Browser]:
+    """A headless Chromium."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        context = browser.new_context(viewport=SIZE, locale="en-US", timezone_id="UTC")
-        context.set_default_timeout(PATIENCE)
-        expect.set_options(timeout=PATIENCE)
-        yield Ui(context.new_page(), url)
+        yield browser
         browser.close()

@@ -43,6 +43,8 @@ MAKE_TABLES = "dagster instance migrate"
 """What makes Dagster's tables, before anything is started."""
 BROKER_PASSWORD = "canary-password-of-redis"  # noqa: S105 - opens only the servers that tests start
 POOL_LIMIT = "default_limit: 2"
+SHORT = {"poll_interval_seconds: 30": "poll_interval_seconds: 5"}
+"""Settings that a test would wait for, and what it sets instead."""
 # Dagster's records are looked up: not too often. On a busy machine all takes its time.
 wait_until = partial(processes.wait_until, seconds=600, pause=0.5)
 FINISHED = {DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED}
@@ -93,6 +95,18 @@ class Cluster:
         # To be ended with the others.
         self.orphans.append(process.pid)
 
+    def begin_anew(self) -> None:
+        """Starts what was killed, ends what is under way, and empties the warehouse."""
+        for name in self.commands.keys() - self.processes.keys():
+            self.start(name)
+        self.api.heal()
+        wait_until(self.is_up)
+        for run in self.dagster.query("SELECT run_id FROM runs WHERE status = 'STARTED'"):
+            self.client().terminate_run(run["run_id"])
+        wait_until(lambda: len(self.idle_workers()) == self._workers)
+        self.store.run(*(f"DROP SCHEMA {name} CASCADE" for name in self._schemas()))
+        self.api.reset()
+
     def stop(self) -> None:
         """Ends all processes; no worker waits for the end of its step."""
         for group in [*self.orphans, *(process.pid for process in self.processes.values())]:
@@ -109,12 +123,18 @@ class Cluster:
         """The webserver's GraphQL API, as `dagster-graphql` asks it."""
         return DagsterGraphQLClient("127.0.0.1", port_number=int(self.settings["WEBSERVER_PORT"]))
 
-    def launch(self, *names: str) -> str:
-        """Asks the webserver to materialize assets, all nine without names; returns the run."""
+    def launch(self, *names: str, **api: float) -> str:
+        """Asks the webserver to materialize assets, all nine without names; returns the run.
+
+        Args:
+            names: The resources.
+            api: Run configuration of the resource `api`.
+        """
         run_id: str = self.client().submit_job_execution(
             "__ASSET_JOB",
             repository_location_name="analytics_assets",
             repository_name="__repository__",
+            run_config={"resources": {"api": {"config": api}}},
             asset_selection=[asset_key(name) for name in names or RESOURCES],
         )
         return run_id
@@ -135,9 +155,16 @@ class Cluster:
         """How often run monitoring has looked at a run."""
         return (self.folder / "daemon.log").read_text().count(f"Checking run {run_id}")
 
-    def tells(self, words: str) -> bool:
-        """Whether an event of any run has these words."""
-        return any(words in event for event in self._dump("event_logs"))
+    def tells(self, run_id: str, words: str) -> bool:
+        """Whether an event of a run has these words."""
+        return any(words in event for event in self.events(run_id))
+
+    def events(self, run_id: str) -> list[str]:
+        """The events of a run, as text, the oldest first."""
+        rows = self.dagster.query(
+            f"SELECT event FROM event_logs WHERE run_id = '{run_id}' ORDER BY id"  # noqa: S608
+        )
+        return [str(row["event"]) for row in rows]
 
     def retry_of(self, run_id: str) -> str | None:
         """The run that tries a failed one again; None as long as there is none."""
@@ -187,16 +214,26 @@ class Cluster:
         active = self._celery().control.inspect(timeout=2.0).active() or {}
         return [name.partition("@")[0] for name, tasks in active.items() if not tasks]
 
-    def worker_of(self, step: str) -> str:
-        """The worker that a step was executed on last."""
+    def worker_of(self, run_id: str, step: str) -> str:
+        """The worker that a step of a run was executed on last."""
         begun = f"Executing steps {step} in celery worker"
-        event = [event for event in self._dump("event_logs") if begun in event][-1]
+        event = [event for event in self.events(run_id) if begun in event][-1]
         return str(re.findall(r"(\w+)@", event)[0])
 
     def records(self) -> dict[str, list[str]]:
         """The rows of Dagster's own tables, by table, as text."""
         tables = self.dagster.query("SELECT relname FROM pg_stat_user_tables")
         return {str(table["relname"]): self._dump(str(table["relname"])) for table in tables}
+
+    @property
+    def _workers(self) -> int:
+        return sum(name.startswith("worker") for name in self.commands)
+
+    def _schemas(self) -> list[str]:
+        """Those of the warehouse that loads have made."""
+        named = "nspname LIKE 'analytics%'"
+        rows = self.store.query(f"SELECT nspname FROM pg_namespace WHERE {named}")  # noqa: S608
+        return [f'"{row["nspname"]}"' for row in rows]
 
     @property
     def _environment(self) -> dict[str, str]:
@@ -236,8 +273,10 @@ def running_cluster(folder: Path, api: DemoApi, workers: int = 2) -> Iterator[Cl
     home = folder / "home"
     home.mkdir()
     instance = (DEPLOYMENT / "dagster.yaml").read_text()
-    assert POOL_LIMIT in instance
-    (home / "dagster.yaml").write_text(instance.replace(POOL_LIMIT, f"default_limit: {workers}"))
+    for written, here in {POOL_LIMIT: f"default_limit: {workers}", **SHORT}.items():
+        assert written in instance
+        instance = instance.replace(written, here)
+    (home / "dagster.yaml").write_text(instance)
     with ExitStack() as stack:
         postgres = stack.enter_context(running_postgres())
         store, dagster = PostgresDatabase.on(postgres), PostgresDatabase.on(postgres)

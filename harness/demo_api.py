@@ -17,6 +17,11 @@ from harness.demo_server import PARENTS as LIST_PARENTS
 from harness.processes import TIMEOUT
 from harness.stores import Row
 
+SMALL = (
+    *("--projects", "8", "--variables", "3", "--members", "4", "--aliases", "30"),
+    *("--deployments", "130", "--events", "4"),
+)
+"""Options of a server whose loads are short; deployments have two pages all the same."""
 FEW = ("--projects", "4", "--deployments", "30", "--aliases", "7", "--members", "5")
 """Options of a server with few rows: loads of all nine are short."""
 TOKEN = "test-token"  # noqa: S105 - opens only the servers that tests start

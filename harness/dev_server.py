@@ -48,9 +48,10 @@ STATUS = "query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status } }
 
 @dataclass(frozen=True)
 class DevServer:
-    """A running webserver with its daemon."""
+    """A running webserver with its daemon, and what they write."""
 
     url: str
+    log: Path
 
     def query(self, graphql: str, **variables: Any) -> dict[str, Any]:
         """The data that GraphQL answers; fails where it answers errors."""
@@ -115,14 +116,14 @@ def serving(
     # As the README has it: each with the settings that are meant for it.
     settings_of_dagster = "deploy/dagster.yaml" if commands == PRODUCTION else "dagster.yaml"
     shutil.copy(REPOSITORY / settings_of_dagster, home)
-    server = DevServer(f"http://127.0.0.1:{free_port()}")
+    server = DevServer(f"http://127.0.0.1:{free_port()}", folder / "log")
     values = {
         "bin": Path(sys.executable).parent,
         "port": server.url.rpartition(":")[2],
         "home": home,
     }
     with ExitStack() as processes:
-        log = processes.enter_context((folder / "log").open("w"))
+        log = processes.enter_context(server.log.open("w"))
         for command in commands:
             process = processes.enter_context(
                 subprocess.Popen(

@@ -62,11 +62,13 @@ class Death:
         phase: One of `PHASES`.
         moment: Its n-th moment in the phase, from 1.
         waits: Whether the run waits there for the signal, or goes on until it strikes.
+        what: Which moments count, as `REQUEST`; "" for all.
     """
 
     phase: str
     moment: int
     waits: bool
+    what: str = ""
 
 
 @dataclass(frozen=True)
@@ -223,11 +225,13 @@ class Fuse:
                 self._count("load", f"{event} {Path(str(place)).parent.name}")
 
     def _count(self, phase: str, what: str) -> None:
-        number = next(self._numbers[phase])
         self.moments[phase].append(what)
-        if self._death and (self._death.phase, self._death.moment) == (phase, number):
+        death = self._death
+        if death is None or death.phase != phase or death.what not in ("", what):
+            return
+        if next(self._numbers[phase]) == death.moment:
             self._announce(what)
-            if self._death.waits:
+            if death.waits:
                 time.sleep(LONG_ENOUGH)
 
 

@@ -112,7 +112,7 @@ def scripted_api(script: Script) -> Iterator[ScriptedApi]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         api = ScriptedApi(f"http://127.0.0.1:{server.server_port}")
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         try:
             yield api
         finally:

@@ -51,7 +51,7 @@ def running_webhook() -> Iterator[Webhook]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     webhook.url = f"http://127.0.0.1:{server.server_port}/{SECRET}"
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield webhook
     finally:

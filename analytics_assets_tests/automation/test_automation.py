@@ -6,18 +6,20 @@ import json
 import time
 from collections.abc import Iterator
 from contextvars import copy_context
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dagster import (
+    AssetMaterialization,
     DagsterInstance,
     DefaultScheduleStatus,
     DefaultSensorStatus,
     SensorDefinition,
     build_schedule_context,
     build_sensor_context,
+    evaluate_automation_conditions,
 )
 from dagster._core.definitions.freshness import (
     FreshnessState,
@@ -40,7 +42,7 @@ from analytics_assets.configuration import ANALYTICS
 from analytics_assets.definitions import build_definitions
 from analytics_assets.resources import AlertWebhook, AnalyticsApi
 from analytics_assets.source.errors import SettingError
-from harness.demo_api import TOKEN, DemoApi
+from harness.demo_api import RESOURCES, TOKEN, DemoApi
 from harness.project import Project
 from harness.reloads import as_window, reload_past
 from harness.webhook import SECRET, Webhook, running_webhook
@@ -143,6 +145,7 @@ def watching(demo_api: DemoApi) -> Ticks:
     return Ticks("new_deployments", DagsterInstance.ephemeral(), api=api)
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_new_deployment_is_seen_with_one_request_and_asked_for_once(
     watching: Ticks, demo_api: DemoApi
 ) -> None:
@@ -230,6 +233,31 @@ def test_a_run_that_is_not_done_is_not_asked_for_again(watching: Ticks, demo_api
         tags={"dagster/sensor_name": "new_deployments"},
     )
     assert watching.reason() == "The run for the last new record has not finished."
+
+
+def test_what_is_missing_is_asked_for_at_once_and_then_at_the_pace_of_retries() -> None:
+    definitions = build_definitions(ANALYTICS)
+    noon = datetime(2026, 6, 1, 12, 1, tzinfo=timezone.utc)
+
+    def requested(instance: DagsterInstance, *minutes: int) -> list[int]:
+        """How many assets are asked for, so many minutes later each time."""
+        numbers, cursor = [], None
+        for later in minutes:
+            result = evaluate_automation_conditions(
+                definitions,
+                instance,
+                cursor=cursor,
+                evaluation_time=noon + timedelta(0, 60 * later),
+            )
+            numbers.append(result.total_requested)
+            cursor = result.cursor
+        return numbers
+
+    with DagsterInstance.ephemeral() as instance:
+        assert requested(instance, 0, 1, 15, 16) == [9, 0, 9, 0]
+        for name in RESOURCES:
+            instance.report_runless_asset_event(AssetMaterialization(asset_key(name)))
+        assert requested(instance, 20, 30, 45) == [0, 0, 0]
 
 
 def test_a_schedule_whose_run_is_not_done_skips_its_tick(tmp_path: Path) -> None:
@@ -333,6 +361,7 @@ def test_a_failed_load_is_told_once_and_its_recovery_once(
     assert TOKEN not in json.dumps(webhook.bodies)
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_reload_that_failed_is_told_until_its_asset_is_loaded(
     tmp_path: Path, demo_api: DemoApi, webhook: Webhook, alerts: Ticks
 ) -> None:
@@ -354,6 +383,7 @@ def test_a_reload_that_failed_is_told_until_its_asset_is_loaded(
     assert recovery.endswith("the load of analytics/deployment_events")
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_check_that_fails_is_told_and_its_recovery_too(
     tmp_path: Path, demo_api: DemoApi, webhook: Webhook, alerts: Ticks
 ) -> None:
@@ -372,6 +402,7 @@ def test_a_check_that_fails_is_told_and_its_recovery_too(
     assert recovery.endswith("the check analytics/aliases:rows_did_not_fall")
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_recovery_is_told_though_the_next_run_is_already_under_way(
     tmp_path: Path, demo_api: DemoApi, webhook: Webhook, alerts: Ticks
 ) -> None:

@@ -61,6 +61,7 @@ def children(project: Project, child: str, parent: str) -> int:
     return sum(key[0] == parent for key in project.rows(child))
 
 
+@pytest.mark.long(reason="several loads each")
 def test_what_was_deleted_upstream_is_accepted_for_good(
     tmp_path: Path, demo_api: DemoApi, store: Store
 ) -> None:
@@ -120,6 +121,7 @@ def test_what_was_deleted_upstream_is_accepted_for_good(
     )
 
 
+@pytest.mark.long(reason="several loads each")
 def test_columns_are_accepted_one_by_one_without_a_file_that_is_edited(
     tmp_path: Path, demo_api: DemoApi, store: Store
 ) -> None:
@@ -156,6 +158,7 @@ def database(
     return made
 
 
+@pytest.mark.long(reason="several loads each")
 def test_rows_deleted_in_the_warehouse_on_purpose_are_accepted(
     tmp_path: Path, demo_api: DemoApi, database: Store
 ) -> None:
@@ -217,6 +220,7 @@ def test_implausible_times_are_accepted_by_their_number_and_broken_keys_never(
     assert said["aliases times_are_plausible"].startswith("3 rows of aliases with a createdAt")
 
 
+@pytest.mark.long(reason="several loads each")
 def test_only_the_assets_named_are_accepted(
     tmp_path: Path, demo_api: DemoApi, project: Project
 ) -> None:
@@ -230,6 +234,7 @@ def test_only_the_assets_named_are_accepted(
     assert "There is no asset analytics/nothing to accept findings of" in said
 
 
+@pytest.mark.long(reason="several loads each")
 def test_the_ui_is_told_at_once(demo_api: DemoApi, tmp_path: Path) -> None:
     instance = DagsterInstance.ephemeral()
     project = Project(tmp_path, demo_api.url, instance=instance)

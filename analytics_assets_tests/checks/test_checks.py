@@ -41,6 +41,7 @@ def stored(loaded: Project, tmp_path: Path) -> Project:
     return loaded
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("name", RESOURCES)
 def test_all_checks_pass_on_what_was_loaded(stored: Project, name: str) -> None:
     found = stored.check(name)
@@ -172,6 +173,7 @@ SPOILED = [
 ]
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize(
     ("name", "check", "severity", "statements", "words"),
     SPOILED,

@@ -32,6 +32,7 @@ def loads_of(project: Project) -> list[Any]:
     return project.query("select load_id from analytics._dlt_loads order by 1")
 
 
+@pytest.mark.long(reason="several loads each")
 def test_lines_that_come_after_the_end_of_a_build_arrive_and_a_quiet_day_stays_quiet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,9 +15,10 @@ from analytics_assets.source.columns import LOAD_ID
 from analytics_assets.source.limits import LIMITS, Limits
 from harness.commands import MATERIALIZE, start_cli
 from harness.demo_api import DemoApi, Key, running_demo_api
+from harness.killed import FEW_PARENTS, REQUEST, Death, Runs
 from harness.processes import wait_until
-from harness.project import Project, assert_equal
-from harness.stores import Row
+from harness.project import Project, assert_equal, stored_rows
+from harness.stores import DuckDbFile, Row
 
 DEPLOYMENTS = 5_000
 PATIENCE = 300
@@ -54,6 +55,21 @@ def test_a_fan_out_killed_at_80_percent_asks_for_the_rest_and_one_load_at_most(
     assert left == pytest.approx((total - done) / rate, rel=0.1, abs=1)
 
 
+def test_a_fan_out_that_is_killed_asks_again_for_one_load_at_most(
+    tmp_path: Path, runs: Runs
+) -> None:
+    death = Death("extract", 80, waits=False, what=REQUEST)
+    with running_demo_api("--deployments", "100", "--events", "1") as api:
+        assert runs.run(tmp_path, api.url, "deployments").code == 0
+        assert runs.run(tmp_path, api.url, "deployment_events", death=death).code == -SIGKILL
+        with api.counted() as requests:
+            assert runs.run(tmp_path, api.url, "deployment_events").code == 0
+        rows = stored_rows(DuckDbFile.in_folder(tmp_path), "deployment_events")
+        assert_equal(rows, api.rows("deployment_events"))
+    assert requests["deployment_events"] <= 100 - death.moment + FEW_PARENTS.parents_per_load
+
+
+@pytest.mark.long(reason="several loads each")
 def test_the_more_rows_parents_have_the_fewer_are_loaded_together(tmp_path: Path) -> None:
     limits = Limits(parents_at_first=4, rows_per_load=1_000)
     with running_demo_api("--deployments", "120", "--events", "40") as api:

@@ -11,6 +11,7 @@ from harness.families import EVENTS, Server, refused, serving
 from harness.project import metadata, sentence
 
 
+@pytest.mark.long(reason="several loads each")
 def test_an_endpoint_that_is_down_is_given_up_after_some_parents(tmp_path: Path) -> None:
     server = Server({f"dpl_{number:03}": ["1"] for number in range(300)})
     with serving(server, tmp_path, most_bad_parents=3, connections=4) as (project, api):
@@ -53,6 +54,7 @@ def test_refusals_of_those_asked_first_say_nothing_of_the_token_for_the_others(
         assert set(project.rows("teams_member")) == server.keys(*server.wrong)
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("status", [401, 429])
 def test_what_meets_all_parents_fails_at_once(tmp_path: Path, status: int) -> None:
     server = Server({"a": ["1"], "b": ["1"]})
@@ -66,6 +68,7 @@ def test_what_meets_all_parents_fails_at_once(tmp_path: Path, status: int) -> No
         assert len(api.asked) <= 2
 
 
+@pytest.mark.long(reason="several loads each")
 def test_in_full_who_was_not_asked_counts_as_listed_and_is_asked_first(tmp_path: Path) -> None:
     teams = [f"team_{number}" for number in range(8)]
     server = Server({team: ["1"] for team in teams})

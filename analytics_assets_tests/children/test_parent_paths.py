@@ -49,6 +49,7 @@ def projects_and_variables(ids: list[str]) -> Script:
     return answer
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize("dots", [[], DOTS], ids=["all askable", "with dots"])
 def test_ids_are_quoted_in_a_path_and_rows_stand_under_their_parent(
     tmp_path: Path, dots: list[str]
@@ -125,6 +126,7 @@ PLACES: list[tuple[dict[str, Any], Any]] = [
 ]
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize(
     ("endpoint", "asked_of"), PLACES, ids=["params", "query", "json", "data", "part of a segment"]
 )
@@ -145,6 +147,7 @@ def test_an_id_reaches_the_server_as_it_is_wherever_a_request_has_it(
     assert {row["parent"]: row["name"] for row in stored} == {n: n for n in [*IDS, *DOTS]}
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize(
     "endpoint",
     [
@@ -169,6 +172,7 @@ def test_an_empty_field_asks_for_nothing_and_is_named(
     assert project.query('select "_things_id" as id from analytics.parts') == [{"id": "2"}]
 
 
+@pytest.mark.long(reason="several loads each")
 def test_an_id_that_is_a_number_is_asked_for_as_it_is(tmp_path: Path) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.path == "/things":

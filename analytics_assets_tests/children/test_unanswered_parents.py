@@ -42,6 +42,7 @@ FAULTS = {
 RETRIED = {"broken", "html"}
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize(("parent", "child", "path"), FAMILIES, ids=["in full", "by time"])
 def test_parents_that_do_not_answer_cost_their_siblings_nothing_and_are_asked_again(
     tmp_path: Path, parent: str, child: str, path: str
@@ -83,6 +84,7 @@ SAID = {
 }
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_bad_parent_is_named_and_a_rejected_token_is_told_from_it(tmp_path: Path) -> None:
     server = Server({"good": ["1"], "bad": ["1"]})
     path = EVENTS.format("bad")
@@ -98,6 +100,7 @@ def test_a_bad_parent_is_named_and_a_rejected_token_is_told_from_it(tmp_path: Pa
             assert told.partition(" could not be read: ")[2] == said.format(path)
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_404_that_passes_is_asked_for_again(tmp_path: Path) -> None:
     server = Server({"a": ["e0"], "b": ["e0"]}, {"a": refused(404)})
     with serving(server, tmp_path) as (project, api):
@@ -124,6 +127,7 @@ def test_a_404_that_passes_is_asked_for_again(tmp_path: Path) -> None:
         assert api.paths() == [EVENTS.format("a")]
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_404_while_the_list_lags_makes_nobody_gone(tmp_path: Path) -> None:
     server = Server({"a": ["1"], "b": ["1"]}, {"a": refused(404)})
     with serving(server, tmp_path) as (project, api):
@@ -148,6 +152,7 @@ def test_a_404_while_the_list_lags_makes_nobody_gone(tmp_path: Path) -> None:
         assert api.asked == []
 
 
+@pytest.mark.long(reason="several loads each")
 def test_who_is_no_longer_listed_is_gone_and_not_asked_again(tmp_path: Path) -> None:
     server = Server({"a": ["1"], "b": ["1"], "c": ["1"]}, {"b": refused(500)})
     with serving(server, tmp_path) as (project, api):
@@ -171,6 +176,7 @@ def test_who_is_no_longer_listed_is_gone_and_not_asked_again(tmp_path: Path) -> 
         assert MEMBERS.format("c") not in api.paths()[-2:]
 
 
+@pytest.mark.long(reason="several loads each")
 def test_rows_of_a_bad_parent_count_as_listed(tmp_path: Path, store: Store) -> None:
     server = Server({"a": ["1"], "b": ["1", "2"]})
     checks = ("rows_did_not_fall", "rows_no_longer_listed")
@@ -246,6 +252,7 @@ def test_a_list_that_cannot_be_had_makes_nobody_gone(tmp_path: Path) -> None:
         assert (report["parents_gone"], report.get("parents_pending")) == (1, None)
 
 
+@pytest.mark.long(reason="several loads each")
 def test_grandchildren_below_a_bad_parent_are_asked_for_all_the_same(tmp_path: Path) -> None:
     config = deepcopy(ANALYTICS)
     config["resources"].append(KEYS)

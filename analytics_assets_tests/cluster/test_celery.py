@@ -37,6 +37,7 @@ def tasks(app: Celery, monkeypatch: pytest.MonkeyPatch) -> list[WatchedTask]:
     return [watched.submit(app, run, cast(Any, None), "celery", 0, None) for _ in range(8)]
 
 
+@pytest.mark.long(reason="several loads each")
 def test_workers_are_asked_for_all_tasks_of_a_run_at_once(
     app: Celery, tasks: list[WatchedTask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,6 +48,7 @@ def test_workers_are_asked_for_all_tasks_of_a_run_at_once(
     inspect.assert_called_once()
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_task_that_was_lost_is_never_begun(app: Celery, tasks: list[WatchedTask]) -> None:
     task, *_ = tasks
     wait_until(task.ready, pause=0.2)

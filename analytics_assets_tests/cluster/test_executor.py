@@ -22,6 +22,7 @@ ON_A_NAMED_SERVER = {
 BROKER = dict.fromkeys(("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"), "redis://127.0.0.1:1/0")
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize(
     ("settings", "executor"),
     [
@@ -67,7 +68,6 @@ def test_what_cannot_work_is_refused_in_a_sentence(
         build_definitions(ANALYTICS)
 
 
-@pytest.mark.long(reason="PostgreSQL and files as destination")
 def test_each_step_may_have_a_process_and_the_run_has_one_table(
     tmp_path: Path,
     demo_api: DemoApi,

@@ -50,6 +50,7 @@ TABLES = """
 """
 
 
+@pytest.mark.long(reason="several loads each")
 def test_the_example_of_settings_is_read(tmp_path: Path, demo_api: DemoApi) -> None:
     example = (REPOSITORY / ".env.example").read_text()
     settings = example.replace("https://api.example.com", demo_api.url)
@@ -60,10 +61,12 @@ def test_the_example_of_settings_is_read(tmp_path: Path, demo_api: DemoApi) -> N
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.long(reason="several loads each")
 def test_the_definitions_are_valid(demo_api: DemoApi) -> None:
     assert run_cli("definitions", "validate", "-m", MODULE, api=demo_api).returncode == 0
 
 
+@pytest.mark.long(reason="several loads each")
 def test_dg_checks_and_launches_them_too(
     demo_api: DemoApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +82,7 @@ def test_dg_checks_and_launches_them_too(
     assert_equal(Project(tmp_path, demo_api.url).rows("user"), demo_api.rows("user"))
 
 
+@pytest.mark.long(reason="several loads each")
 def test_the_definitions_need_no_setting_and_write_nothing(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()

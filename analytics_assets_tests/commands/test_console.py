@@ -70,6 +70,7 @@ CAUSES = {
 }
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize(("settings", "said", "of_others"), CAUSES.values(), ids=CAUSES)
 def test_a_cause_is_one_sentence_without_a_trace(
     demo_api: DemoApi,
@@ -89,6 +90,7 @@ def test_a_cause_is_one_sentence_without_a_trace(
     assert any(line.startswith(of_others) for line in run.stdout.splitlines()), run.stdout
 
 
+@pytest.mark.long(reason="several loads each")
 def test_who_discards_the_table_reads_the_cause_in_the_log(demo_api: DemoApi) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "dagster", *MATERIALIZE, "analytics/user"],
@@ -107,6 +109,7 @@ DEBUG = {
 }
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize(("where", "setting"), DEBUG.items(), ids=DEBUG)
 def test_traces_are_shown_at_debug(
     tmp_path: Path, demo_api: DemoApi, where: str, setting: str
@@ -122,6 +125,7 @@ def test_traces_are_shown_at_debug(
     assert "PipelineStepFailed" not in error, "it only passed the cause on"
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_check_that_fails_stands_at_the_end(demo_api: DemoApi) -> None:
     demo_api.control("POST", "/rows/auth_tokens/add", id="tok", createdAt=1_780_000_000_000, odd=1)
     run = run_cli(*MATERIALIZE, "analytics/auth_tokens", api=demo_api)

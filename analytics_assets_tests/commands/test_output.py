@@ -71,6 +71,7 @@ OUTPUTS = [
 ]
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize(("redirection", "language"), OUTPUTS)
 def test_what_cannot_be_printed_fails_no_run(
     tmp_path: Path, redirection: str, language: dict[str, str]

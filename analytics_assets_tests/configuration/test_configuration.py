@@ -62,6 +62,7 @@ def extended(*resources: dict[str, Any]) -> ApiConfig:
     return config  # type: ignore[no-any-return]
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_tenth_root_a_second_child_and_a_child_of_a_child_load_with_no_other_change(
     tmp_path: Path,
 ) -> None:
@@ -256,6 +257,7 @@ def test_a_cycle_of_two_is_refused() -> None:
         build_definitions(config)
 
 
+@pytest.mark.long(reason="several loads each")
 def test_the_definitions_import_nothing_that_only_some_runs_need() -> None:
     """Each process that Dagster starts imports them, and each of these takes its time."""
     code = (

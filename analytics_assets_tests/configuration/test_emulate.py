@@ -80,6 +80,7 @@ def _post(api: DemoApi, path: str, **body: Any) -> None:
     requests.post(api.url + path, json=body, headers=headers, timeout=TIMEOUT).raise_for_status()
 
 
+@pytest.mark.long(reason="several loads each")
 def test_five_resources_load_completely_and_the_other_four_fail_alone(
     tmp_path: Path, emulate: DemoApi
 ) -> None:

@@ -92,6 +92,7 @@ def test_another_api_loads_with_changes_to_the_configuration_only(
     assert (shop.asked["/api/orders"], shop.asked["/api/reviews"]) == (1, 1), "only what is new"
 
 
+@pytest.mark.long(reason="several loads each")
 def test_its_checks_pass_and_find_their_tables(shop_project: Project) -> None:
     shop_project.load_all()
     for name, expected in CHECKS.items():
@@ -100,6 +101,7 @@ def test_its_checks_pass_and_find_their_tables(shop_project: Project) -> None:
         assert all(check.passed for check in found.values()), found
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_past_month_of_it_loads_again(shop: Bookshop, shop_project: Project) -> None:
     shop_project.load_all()
     shop.orders["B-0000"]["total"] = 1.0

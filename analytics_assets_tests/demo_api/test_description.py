@@ -50,6 +50,7 @@ def all_bodies(demo: DemoServer, operation: str) -> Iterator[Any]:
             yield from demo.pages(LISTS[operation][0].format(parent), limit=100)
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize("operation", [*LISTS, "user", "deployment_events"])
 def test_every_row_validates(demo: DemoServer, operation: str) -> None:
     validator = read_validator(operation)

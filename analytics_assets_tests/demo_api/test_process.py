@@ -45,6 +45,7 @@ def test_a_port_in_use_is_one_sentence(demo: DemoServer) -> None:
     )
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_quietly_even_while_a_request_hangs(number: signal.Signals) -> None:
     fault = '{"operation": "user", "kind": "hang"}'
@@ -70,6 +71,7 @@ def test_20000_deployments_are_served() -> None:
         assert len(demo.get("/v6/deployments", limit=100).json()["deployments"]) == 100
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize(
     ("options", "reason"),
     [

@@ -19,7 +19,7 @@ from analytics_assets.resources.duckdb_file import HEADERS
 from harness.demo_api import PARENTS, RESOURCES, DemoApi, Key, running_demo_api
 from harness.killed import FEW_PARENTS, FILE_EVENTS, PHASES, REQUEST, Death, Outcome, Runs
 from harness.project import Project, assert_equal, failures, stored_rows
-from harness.stores import MakeStore, Row, Store, make_old
+from harness.stores import DuckDbFile, MakeStore, Row, Store, make_old
 
 # Few rows, so that runs are short; several pages and several loads of a child all the same.
 FEW_ROWS = (
@@ -195,6 +195,18 @@ def change(api: DemoApi, name: str) -> None:
         api.add_deployments(FEW_PARENTS.parents_per_load + 1)
 
 
+def test_a_kill_in_each_phase_costs_no_row(tmp_path: Path, runs: Runs) -> None:
+    plan = Plan(("deployments",), again=DEPLOYMENTS, changed=(), points=1)
+    with running_demo_api(*FEW_ROWS) as api, ThreadPoolExecutor(os.cpu_count()) as pool:
+        served = {name: api.rows(name) for name in DEPLOYMENTS}
+        scene = Scene(plan, runs, api.url, tmp_path, DuckDbFile.in_folder, served)
+        killed = Counter(chain.from_iterable(pool.map(scene.play, scene.attempts())))
+    for phase in PHASES:
+        assert any(what.startswith(phase) for what in killed), killed
+    assert killed[f"extract: {REQUEST}"], killed
+    assert any(killed[f"load: {what}"] for what in RECORDS), killed
+
+
 @pytest.mark.long(reason="runs that are stopped or killed")
 @pytest.mark.parametrize("scenes", [first_loads, incremental_loads])
 def test_after_a_kill_at_any_moment_the_next_run_loads_everything(
@@ -217,6 +229,7 @@ def test_after_a_kill_at_any_moment_the_next_run_loads_everything(
     assert sum(killed[f"load: {what}"] for what in RECORDS) >= 3, killed
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("size", [0, 4096, HEADERS - 4096])
 def test_a_file_that_a_dying_run_left_half_made_is_made_anew(
     project: Project, demo_api: DemoApi, size: int

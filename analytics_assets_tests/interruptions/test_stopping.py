@@ -62,10 +62,10 @@ def assert_stopped(ending: Ending, code: int = 130, by: str = "you") -> None:
 
 
 MOMENTS = {
+    "load": Moment("load", 6),
     "imports": Moment("dagster._cli.asset:execute_materialize_command"),
     "extract": Moment("extract", 7),
     "normalize": Moment("normalize", 20),
-    "load": Moment("load", 6),
     "a job of a load": Moment("load", 9, seconds=0.01),
     "a check": Moment("analytics_assets.checks.factory:check_columns"),
     "between steps": Moment("analytics_assets.assets.load:AssetLoad.metadata", 1, seconds=0.05),
@@ -73,7 +73,7 @@ MOMENTS = {
 }
 
 
-@pytest.mark.long(reason="runs that are stopped or killed")
+@pytest.mark.long_but_first(reason="runs that are stopped or killed")
 @pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
 def test_ctrl_c_at_any_moment_ends_the_run_and_costs_no_row(
     tmp_path: Path, demo_api: DemoApi, command: Commands, moment: Moment
@@ -109,6 +109,7 @@ WAITS: dict[str, tuple[dict[str, Any], Moment]] = {
 }
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize(("fault", "moment"), WAITS.values(), ids=WAITS)
 def test_ctrl_c_ends_each_wait(
     tmp_path: Path, demo_api: DemoApi, command: Commands, fault: dict[str, Any], moment: Moment
@@ -117,6 +118,7 @@ def test_ctrl_c_ends_each_wait(
     assert_stopped(command.materialize(tmp_path, demo_api, "analytics/user", moment))
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_service_manager_ends_a_run_too(
     tmp_path: Path, demo_api: DemoApi, command: Commands
 ) -> None:

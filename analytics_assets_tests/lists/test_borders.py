@@ -66,6 +66,7 @@ LONG = [1_700_000_000_000 + n // 30 for n in range(2100)]
 SIDE_BY_SIDE = [*range(30), *[100] * 60, *[101] * 60, *[102] * 60]
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @BOTH_KINDS
 @pytest.mark.parametrize("name", LISTS)
 @pytest.mark.parametrize(
@@ -104,6 +105,7 @@ def test_more_rows_of_one_moment_than_a_page_holds_are_all_read_or_an_error(
     assert "the rest of the list cannot be asked for" in said
 
 
+@pytest.mark.long(reason="several loads each")
 @BOTH_KINDS
 @pytest.mark.parametrize("name", LISTS)
 @pytest.mark.parametrize("since_includes", [False, True])
@@ -123,6 +125,7 @@ def test_a_moment_that_fills_a_page_is_asked_for_alone_where_it_can_be(
             read(name, listing)
 
 
+@pytest.mark.long(reason="several loads each")
 @BOTH_KINDS
 def test_a_load_stores_them_and_a_load_that_goes_on_from_there_loses_none(
     tmp_path: Path, until_includes: bool
@@ -136,6 +139,7 @@ def test_a_load_stores_them_and_a_load_that_goes_on_from_there_loses_none(
             assert [row["id"] for row in stored] == ids_of(listing)
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize(
     ("row", "cursor", "asked"),
     [
@@ -248,6 +252,7 @@ def read_things(
     return sorted(times), sorted(row["id"] for row in read_rows)
 
 
+@pytest.mark.long(reason="several loads each")
 @BOTH_KINDS
 @pytest.mark.parametrize("units", UNITS)
 @pytest.mark.parametrize("field", ["createdAt", "when"])
@@ -258,6 +263,7 @@ def test_a_time_is_recognised_in_any_unit_and_under_any_name(
     assert found == served
 
 
+@pytest.mark.long(reason="several loads each")
 @BOTH_KINDS
 @pytest.mark.parametrize("descends", [True, False])
 @pytest.mark.parametrize(

@@ -142,6 +142,7 @@ def events_api() -> Iterator[str]:
         yield api.url
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_load_stores_the_events_of_each_and_none_costs_another_one(
     tmp_path: Path, events_api: str
 ) -> None:

@@ -25,6 +25,7 @@ Row = dict[str, Any]
 Answer = Callable[[list[Row], int, int], list[Row]]
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_deployment_with_a_thousand_events_loads_a_thousand(tmp_path: Path) -> None:
     with running_demo_api("--deployments", "5", "--events-of", "0=1000") as api:
         project = Project(tmp_path, api.url)
@@ -34,6 +35,7 @@ def test_a_deployment_with_a_thousand_events_loads_a_thousand(tmp_path: Path) ->
         assert_equal(project.rows("deployment_events"), served)
 
 
+@pytest.mark.long(reason="several loads each")
 def test_events_without_any_id_stay_as_many_as_they_are(tmp_path: Path) -> None:
     with running_demo_api("--deployments", "20", "--events-without-id") as api:
         project = Project(tmp_path, api.url)
@@ -120,7 +122,7 @@ def serving(rows: list[Row], answer: Answer) -> Iterator[str]:
             """Keeps the test's output quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
@@ -197,6 +199,7 @@ def test_a_page_full_of_one_millisecond_is_an_error_and_no_endless_loop() -> Non
 BEFORE, AFTER = [1000] * 30, [3000] * 40
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize(
     "answer", [everything_on_request, everything_up_to_300, everything_up_to_100]
 )
@@ -209,6 +212,7 @@ def test_more_events_of_one_moment_than_a_page_holds_come_where_a_larger_limit_i
         assert sorted(read_all(url, limit=100)) == list(range(len(rows)))
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize(
     ("answer", "most"),
     [(capped_since_inclusive, 100), (capped_since_exclusive, 100), (all_up_to_300, 300)],

@@ -39,6 +39,7 @@ def test_a_page_that_says_that_none_follows_is_the_last(name: str) -> None:
     assert read(name, always(name, rows, 100, hasNext=False)) == (rows, 1)
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize("name", LISTS)
 @pytest.mark.parametrize(
     ("times", "requests"),
@@ -54,6 +55,7 @@ def test_a_cursor_that_is_not_heeded_ends_a_list_that_is_not_full(
     assert asked == requests + (name != "aliases") + (name == "environments" and times == [100])
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize("name", ["auth_tokens", "teams_member", "aliases"])
 @pytest.mark.parametrize("cursor", ["abc", 7])
 def test_a_token_that_is_not_heeded_ends_a_list_that_is_not_full(name: str, cursor: Any) -> None:
@@ -61,6 +63,7 @@ def test_a_token_that_is_not_heeded_ends_a_list_that_is_not_full(name: str, curs
     assert read(name, always(name, rows, cursor))[0] == rows
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize("name", LISTS)
 @pytest.mark.parametrize("times", [[100], [300, 200, 100], [200, 100, 100]])
 def test_a_last_page_that_names_the_time_of_its_last_row_is_the_last(

@@ -37,6 +37,7 @@ def touch(api: DemoApi, place: int, after: int) -> None:
     api.fail("projects", "touch", row=row, after=after)
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize(
     "touched",
     [
@@ -82,6 +83,7 @@ def members(count_of_rows: int, **words: Any) -> Listing:
     return Listing(rows, "members", most=3, **words)
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize(("rows", "pages"), [(0, 1), (1, 1), (3, 1), (4, 3), (7, 4)])
 @pytest.mark.parametrize("includes", [False, True])
 def test_a_list_that_stands_still_is_looked_at_once_more_if_it_has_several_pages(

@@ -18,6 +18,7 @@ from harness.stores import Store
 from harness.things import api_of, things
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize("kind", ["envelope", "renamed"])
 def test_a_200_that_is_not_the_list_fails_every_asset_and_is_no_empty_list(
     project: Project, demo_api: DemoApi, kind: str
@@ -126,6 +127,7 @@ def test_a_cursor_of_zero_is_followed(tmp_path: Path) -> None:
         assert_equal(project.rows("projects"), served)
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("kind", ["no_pagination", "empty_pagination", "no_next"])
 def test_without_a_cursor_there_is_one_page(project: Project, demo_api: DemoApi, kind: str) -> None:
     demo_api.fail("projects", kind, times=None)
@@ -143,6 +145,7 @@ def test_an_empty_page_with_a_cursor_goes_on(tmp_path: Path) -> None:
         assert_equal(project.rows("projects"), api.rows("projects"))
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize(("kind", "requests"), [("same_cursor", 2), ("cycle", 3)])
 @pytest.mark.parametrize("name", ["projects", "teams_member"])
 def test_a_cursor_that_does_not_advance_is_an_error_after_one_repeated_page_at_most(
@@ -163,6 +166,7 @@ def a_row(place: int, created: int, **fields: Any) -> dict[str, Any]:
     return {"id": f"prj_{place:03d}", "name": f"n{place}", "createdAt": created, **fields}
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize(("same_millisecond", "succeeds"), [(4, True), (9, False)])
 def test_a_page_full_of_one_millisecond_ends_in_an_error_where_until_is_inclusive(
     tmp_path: Path, same_millisecond: int, succeeds: bool
@@ -187,6 +191,7 @@ def test_a_page_full_of_one_millisecond_ends_in_an_error_where_until_is_inclusiv
 OLD, NEW = {"updatedAt": 5_000, "name": "old"}, {"updatedAt": 9_000, "name": "new"}
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("first_read", [OLD, NEW], ids=["old first", "new first"])
 @pytest.mark.parametrize("distance", [1, 9], ids=["one page", "two pages"])
 def test_the_newest_version_of_a_row_wins_wherever_it_came(

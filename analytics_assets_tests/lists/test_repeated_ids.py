@@ -68,6 +68,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> list[list[Row]]:
     return stored
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("deployment", range(len(LISTS)))
 def test_events_of_one_id_stay_as_many_as_they_are_when_their_list_grows(
     loaded: list[list[Row]], deployment: int
@@ -99,6 +100,7 @@ MERGED: list[tuple[list[Row], int]] = [
 ]
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize(("rows", "merged"), MERGED)
 def test_rows_of_one_key_on_one_page_are_counted_and_a_check_warns(
     tmp_path: Path, rows: list[Row], merged: int

@@ -18,6 +18,7 @@ LONG = ["--deployments", str(DEPLOYMENTS), "--max-limit", str(PAGE)]
 LATENCY = 50
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("options", [[], ["--inclusive-until"]], ids=["exclusive", "inclusive"])
 def test_a_long_list_equals_the_server_in_a_few_requests_more(
     tmp_path: Path, options: list[str]
@@ -31,6 +32,7 @@ def test_a_long_list_equals_the_server_in_a_few_requests_more(
         assert PAGES <= requests["deployments"] <= 2 * PAGES
 
 
+@pytest.mark.long(reason="several loads each")
 def test_pages_of_several_stretches_are_under_way_at_once(tmp_path: Path) -> None:
     with running_demo_api(*LONG, "--latency", str(LATENCY)) as api:
         project = Project(tmp_path, api.url)
@@ -42,6 +44,7 @@ def test_pages_of_several_stretches_are_under_way_at_once(tmp_path: Path) -> Non
     assert together[-1] - together[0] < len(together) * LATENCY / 1000 / 2
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_short_list_is_read_page_by_page(tmp_path: Path) -> None:
     # Each page but the first begins with the last row of the one before.
     rows = PAGE + (PAGE - 1) * (FEW_PAGES - 1)
@@ -51,6 +54,7 @@ def test_a_short_list_is_read_page_by_page(tmp_path: Path) -> None:
         assert all("since" not in entry["query"] for entry in api.log("deployments"))
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("kind", ["reset", "cut", "html"])
 def test_a_page_of_a_stretch_that_fails_once_costs_no_row(tmp_path: Path, kind: str) -> None:
     with running_demo_api(*LONG) as api:

@@ -91,6 +91,7 @@ def requests_of_the_next_run(
     return Counter((entry["path"], tuple(sorted(entry["query"].items()))) for entry in entries)
 
 
+@pytest.mark.long(reason="several loads each")
 def test_the_next_run_asks_for_what_it_would_have_asked_for_without_the_reload(
     tmp_path: Path, demo_api: DemoApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +127,7 @@ def test_the_next_run_asks_for_what_it_would_have_asked_for_without_the_reload(
         assert_equal(projects["with"].rows(name), demo_api.rows(name))
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_window_ahead_of_the_cursor_has_nothing_asked_for_twice(
     project: Project, demo_api: DemoApi
 ) -> None:
@@ -156,6 +158,7 @@ def test_a_reload_whose_events_fail_leaves_them_to_the_next_run(
         assert_equal(project.rows(name), demo_api.rows(name))
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_month_of_many_parents_is_committed_in_batches(
     tmp_path: Path, project: Project, demo_api: DemoApi
 ) -> None:

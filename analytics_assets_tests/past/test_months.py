@@ -54,7 +54,6 @@ def month_of(milliseconds: int) -> str:
     return month
 
 
-@pytest.mark.long(reason="PostgreSQL and files as destination")
 def test_months_are_loaded_at_once_and_the_next_run_asks_for_none_of_them_again(
     tmp_path: Path, demo_api: DemoApi, database: PostgresDatabase
 ) -> None:
@@ -82,7 +81,6 @@ def test_months_are_loaded_at_once_and_the_next_run_asks_for_none_of_them_again(
     assert datasets(database) == {"analytics", "analytics_staging"}
 
 
-@pytest.mark.long(reason="PostgreSQL and files as destination")
 def test_a_month_whose_process_is_killed_is_left_to_the_next_run(
     tmp_path: Path, demo_api: DemoApi, database: PostgresDatabase
 ) -> None:

@@ -24,6 +24,7 @@ from harness.reloads import WINDOW, as_window, reload_past, spoil_oldest
 RELOADED = ("deployments", "deployment_events")
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_reload_reports_its_assets_and_their_checks_as_any_load_does(
     tmp_path: Path, demo_api: DemoApi
 ) -> None:
@@ -55,6 +56,7 @@ def test_a_reload_reports_its_assets_and_their_checks_as_any_load_does(
 NO_WINDOW = "A reload needs a window, and nothing was loaded"
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize("job", ["reload_history", "reload_deployment_events"])
 @pytest.mark.parametrize(
     ("days", "words"),
@@ -104,6 +106,7 @@ def test_a_reload_without_a_window_is_refused_on_the_command_line(
     assert demo_api.log("deployments") == []
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_window_of_another_api_is_loaded_again(tmp_path: Path) -> None:
     with open_bookshop() as shop:
         project = Project(tmp_path, shop.url, BOOKSHOP, access_token=BOOKSHOP_TOKEN)

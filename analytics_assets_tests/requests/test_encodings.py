@@ -85,6 +85,7 @@ def encoded(body: bytes, encoding: str = "gzip") -> Answer:
     return Answer(body, 200, {"Content-Encoding": encoding})
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize(
     ("first", "requests"),
     [

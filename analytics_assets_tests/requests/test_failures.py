@@ -12,7 +12,7 @@ import pytest
 
 from analytics_assets.resources import AnalyticsApi
 from harness.demo_api import TOKEN, DemoApi, running_demo_api
-from harness.project import Project, failures, metadata, sentence
+from harness.project import Project, metadata, sentence
 
 TODAY = datetime.now(timezone.utc).date()
 ONE_DAY = timedelta(days=1)
@@ -83,6 +83,7 @@ def test_plain_http_is_allowed_by_a_setting(monkeypatch: pytest.MonkeyPatch) -> 
     AnalyticsApi(base_url="http://api.internal")
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
@@ -149,31 +150,6 @@ def test_a_child_whose_parent_was_never_loaded_names_the_command(project: Projec
     )
 
 
-def test_an_endpoint_that_fails_fails_its_own_asset(project: Project, demo_api: DemoApi) -> None:
-    demo_api.fail("auth_tokens", "status", status=403, times=None)
-    result = project.load()
-    assert list(failures(result)) == ["auth_tokens"]
-    assert len(result.get_asset_materialization_events()) == 8
-
-
-def test_an_api_that_is_down_is_asked_four_times_and_named(
-    project: Project, demo_api: DemoApi
-) -> None:
-    demo_api.fail("user", "status", status=503, times=None)
-    with demo_api.counted() as requests:
-        said = sentence(project, "user")
-    assert said.startswith("GET /v2/user answered 503 in each of 4 attempts.")
-    assert requests == {"user": 4}
-
-
-def test_a_status_outside_the_example_is_not_retried(project: Project, demo_api: DemoApi) -> None:
-    demo_api.fail("user", "status", status=501, times=None)
-    with demo_api.counted() as requests:
-        said = sentence(project, "user")
-    assert said.startswith("GET /v2/user answered 501 (An unexpected error occurred): the API at")
-    assert requests == {"user": 1}
-
-
 def set_newest_load(project: Project, seconds_ahead: float) -> None:
     """Makes the newest load look as if a clock that is ahead of this machine's had made it."""
     with duckdb.connect(str(project.file)) as warehouse:
@@ -183,6 +159,7 @@ def set_newest_load(project: Project, seconds_ahead: float) -> None:
         warehouse.execute(sql, [moment])
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_clock_a_little_behind_the_newest_load_is_waited_for(project: Project) -> None:
     project.load_all("teams")
     set_newest_load(project, seconds_ahead=8)
@@ -196,11 +173,6 @@ def test_a_clock_far_behind_the_newest_load_is_an_error(project: Project) -> Non
     project.load_all("teams")
     set_newest_load(project, seconds_ahead=3600)
     assert "which is in the future: set this machine's clock" in sentence(project, "teams")
-
-
-def test_an_api_that_answers_no_json_is_named(project: Project, demo_api: DemoApi) -> None:
-    demo_api.fail("user", "html", times=None)
-    assert "answered no JSON in each of 4 attempts" in sentence(project, "user")
 
 
 def test_an_api_that_cannot_be_reached_is_named(tmp_path: Path) -> None:

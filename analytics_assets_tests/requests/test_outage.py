@@ -85,6 +85,7 @@ def test_an_api_that_answers_503_to_all_is_asked_once_for_each_further_asset(
     assert_everything_equal(project, demo_api)
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize(
     ("down", "fault"),
     [
@@ -102,6 +103,7 @@ def test_an_endpoint_that_is_down_fails_its_own_asset_alone(
     assert_everything_equal(project, demo_api, *loaded)
 
 
+@pytest.mark.long(reason="several loads each")
 def test_two_endpoints_that_are_down_cost_the_others_neither_rows_nor_retries(
     project: Project, demo_api: DemoApi
 ) -> None:

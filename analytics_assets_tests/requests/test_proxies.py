@@ -41,13 +41,14 @@ def proxy_that_answers(status: int) -> Iterator[str]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         try:
             yield f"127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize(
     ("setting", "value", "happened"),
     [

@@ -23,7 +23,7 @@ PARENTS = 360
 ALLOWED, WINDOW = 120, 20
 
 
-@pytest.mark.long(reason="limits and time-outs that are waited for")
+@pytest.mark.long_but_first(reason="limits and time-outs that are waited for")
 @pytest.mark.parametrize("options", [[], ["--no-retry-after"]], ids=["retry-after", "reset"])
 def test_a_fan_out_uses_the_limit_and_gives_no_request_up(
     tmp_path: Path, options: list[str]
@@ -57,6 +57,7 @@ def test_an_answer_that_uses_the_limit_up_is_no_loss(project: Project, demo_api:
     assert set(project.rows("user")) == {("usr_last",)}
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_run_that_waits_ends_when_it_is_told_to(tmp_path: Path, demo_api: DemoApi) -> None:
     project = Project(tmp_path, demo_api.url)
     project.load_all("teams")
@@ -67,6 +68,7 @@ def test_a_run_that_waits_ends_when_it_is_told_to(tmp_path: Path, demo_api: Demo
     assert len(demo_api.log("teams_member")) <= len(demo_api.rows("teams"))
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_limit_that_resets_in_ten_minutes_is_waited_for_and_the_log_says_so(
     tmp_path: Path, demo_api: DemoApi
 ) -> None:

@@ -49,7 +49,7 @@ class StrangerHandler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(server: Stranger) -> Iterator[Stranger]:
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield server
@@ -69,6 +69,7 @@ def stranger() -> Iterator[Stranger]:
 REFUSED = "another address than ANALYTICS_BASE_URL: nothing was sent there"
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize(
     "location",
     [
@@ -112,6 +113,7 @@ def test_a_redirect_within_the_api_is_followed(project: Project, demo_api: DemoA
     assert requests == {"user": 2}
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("spelling", ["http://LOCALHOST:{}", "HTTP://127.0.0.1:{}/"])
 def test_the_address_of_the_api_may_be_spelled_in_capitals(
     tmp_path: Path, demo_api: DemoApi, spelling: str

@@ -10,6 +10,7 @@ from harness.demo_api import DemoApi
 from harness.project import Project
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_run_with_nothing_new_asks_for_lists_and_the_children_of_mutable_parents(
     project: Project, demo_api: DemoApi
 ) -> None:

@@ -43,6 +43,7 @@ WORDS = {401: "An unexpected error occurred", 403: "Not authorized"}
 IDS = [fault.get("status", fault["kind"]) for fault, _ in RETRIED]
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize(("fault", "said"), RETRIED, ids=IDS)
 def test_what_may_pass_is_tried_four_times_named_and_made_good(
     tmp_path: Path, demo_api: DemoApi, fault: dict[str, Any], said: str
@@ -62,6 +63,7 @@ def test_what_may_pass_is_tried_four_times_named_and_made_good(
     assert_equal(project.rows("projects"), demo_api.rows("projects"))
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("kind", ["cut", "reset", "html"])
 def test_a_page_in_the_middle_that_fails_once_costs_no_row_and_doubles_none(
     tmp_path: Path, kind: str
@@ -101,6 +103,7 @@ def test_any_other_status_is_final_at_once(
     assert requests == {"user": 1}
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_token_rejected_in_the_middle_loads_no_half_list(tmp_path: Path, status: int) -> None:
     with running_demo_api("--max-limit", "20") as api:
@@ -119,7 +122,6 @@ def test_a_token_rejected_in_the_middle_loads_no_half_list(tmp_path: Path, statu
         assert_equal(project.rows("aliases"), api.rows("aliases"))
 
 
-@pytest.mark.long(reason="all nine resources, several times")
 def test_one_endpoint_down_skips_its_children_and_loads_the_rest(
     project: Project, demo_api: DemoApi, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,6 +147,7 @@ WAITS: list[Any] = [
 ]
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("headers", WAITS)
 def test_the_api_decides_how_long_to_wait(
     project: Project, demo_api: DemoApi, headers: Callable[[int], dict[str, str]]
@@ -157,6 +160,7 @@ def test_the_api_decides_how_long_to_wait(
     assert loaded["seconds_waited"] == pytest.approx(second["at"] - first["at"], abs=1)
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("value", ["0", "Thu, 01 Jan 2026 00:00:00 GMT", "soon"])
 def test_a_wait_that_is_over_is_no_leave_to_storm(
     tmp_path: Path, demo_api: DemoApi, value: str

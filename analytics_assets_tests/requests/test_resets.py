@@ -172,6 +172,7 @@ def iso(moment: float) -> str:
     return datetime.fromtimestamp(moment, timezone.utc).isoformat()
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize(
     "rejection",
     [
@@ -201,6 +202,7 @@ def test_a_load_waits_until_the_reset_and_no_longer(
     assert loaded["seconds_waited"] == pytest.approx(SOON, abs=0.7)
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize(
     ("rejection", "said"),
     [

@@ -100,6 +100,7 @@ def said_of(folder: Path, answer: Answer, **options: Any) -> str:
         return sentence(Project(folder, api.url, **options), "user")
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("status", [400, 422])
 def test_a_refused_request_is_not_blamed_on_the_address(tmp_path: Path, status: int) -> None:
     answer = Answer({"errors": [{"detail": f"{TOKEN} is no token"}]}, status)
@@ -116,6 +117,7 @@ def test_an_address_that_is_not_served_is_named(tmp_path: Path) -> None:
     assert "Check the address, or leave user out" in said
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("status", [400, 403, 404])
 def test_a_wrong_team_is_named(tmp_path: Path, status: int) -> None:
     def script(asked: Asked) -> Answer:

@@ -127,6 +127,7 @@ def kept(row: Mapping[str, Any]) -> Row:
     return {name: row[name] for name in OTHER}
 
 
+@pytest.mark.long(reason="several loads each")
 def test_secrets_that_nobody_declared_are_nowhere_after_a_first_and_a_later_load(
     folder: Path, api: ScriptedApi, monkeypatch: pytest.MonkeyPatch, capfd: Any
 ) -> None:
@@ -482,6 +483,7 @@ def proving_itself(config: ApiConfig) -> ApiConfig:
     return config
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize(
     ("answer", "words"),
     [

@@ -173,6 +173,7 @@ def test_loads_that_succeed_are_rejected_or_time_out_leave_no_secret(
     assert leaks(folder) == []
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.usefixtures("given_token")
 def test_a_load_killed_while_it_asks_leaves_no_secret(folder: Path, secretive_api: DemoApi) -> None:
     secretive_api.fail("environments", "hang", after=3, times=None)
@@ -193,6 +194,7 @@ def test_a_load_killed_while_it_asks_leaves_no_secret(folder: Path, secretive_ap
     assert leaks(folder) == []
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.usefixtures("given_token")
 def test_a_load_killed_while_it_writes_leaves_no_secret(
     folder: Path, secretive_api: DemoApi
@@ -266,6 +268,7 @@ def closed_warehouse(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     return str(name)
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 def test_a_warehouse_that_cannot_be_opened_leaves_no_password(
     folder: Path, closed_warehouse: str
 ) -> None:

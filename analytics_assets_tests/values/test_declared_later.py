@@ -105,6 +105,7 @@ def is_one_of(value: Any, others: list[Any]) -> bool:
     )
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_column_declared_otherwise_than_it_is_stored_keeps_each_value(
     tmp_path: Path, store: Store
 ) -> None:
@@ -159,6 +160,7 @@ KEYS: list[tuple[FieldType, FieldType, Any, Any]] = [
 ]
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize(("before", "after", "key", "stored"), KEYS)
 def test_a_key_declared_otherwise_keeps_its_column(
     tmp_path: Path, before: FieldType, after: FieldType, key: Any, stored: Any

@@ -27,6 +27,7 @@ TIMES: list[Any] = [
 ]
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("field", ["created", "createdAt"])
 def test_a_time_as_digits_is_stored_by_the_first_load_and_by_the_next(
     tmp_path: Path, field: str

@@ -23,6 +23,7 @@ def with_page_limit(limit: int) -> ApiConfig:
     return config
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize("limit", [1, 2, 100])
 def test_every_resource_equals_the_server_whatever_its_page_size(
     tmp_path: Path, limit: int
@@ -43,6 +44,7 @@ def test_thousands_of_rows_equal_the_server(tmp_path: Path) -> None:
         assert_everything_equal(project, api)
 
 
+@pytest.mark.long(reason="several loads each")
 def test_ids_and_creation_times_are_filled_from_the_fields_the_live_api_has(
     project: Project,
 ) -> None:
@@ -58,12 +60,14 @@ def test_ids_and_creation_times_are_filled_from_the_fields_the_live_api_has(
         assert row["deploymentId"] == deployment_id
 
 
+@pytest.mark.long(reason="several loads each")
 def test_one_person_in_two_teams_stays_two_rows(project: Project) -> None:
     project.load_all("teams", "teams_member")
     members = project.rows("teams_member")
     assert len({member for _, member in members}) < len(members)
 
 
+@pytest.mark.long(reason="several loads each")
 def test_values_of_environment_variables_are_nowhere_in_the_warehouse(
     tmp_path: Path,
 ) -> None:
@@ -80,6 +84,7 @@ def test_values_of_environment_variables_are_nowhere_in_the_warehouse(
     assert b"canary-value-" not in project.file.read_bytes()
 
 
+@pytest.mark.long(reason="several loads each")
 def test_every_declared_column_exists_in_an_empty_warehouse(tmp_path: Path) -> None:
     nothing = ["--projects", "0", "--teams", "0", "--deployments", "0", "--aliases", "0"]
     with running_demo_api(*nothing, "--tokens", "0") as api:

@@ -105,6 +105,7 @@ def test_fields_that_a_warehouse_takes_for_one_stay_apart_in_each_load(
     assert len({column.casefold() for column in columns}) == len(columns)
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_field_that_dlt_would_write_otherwise_keeps_its_column_and_its_rows(
     projects: tuple[DemoApi, Project],
 ) -> None:
@@ -131,6 +132,7 @@ def test_a_withheld_field_is_withheld_in_any_spelling(tmp_path: Path, demo_api: 
     assert "hidden" not in row.values()
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("created", ["2026-05-30T10:00:00Z", "1780135200000", 1780135200000.0])
 def test_a_creation_time_of_another_type_is_a_time_all_the_same(
     tmp_path: Path, demo_api: DemoApi, created: Any
@@ -143,6 +145,7 @@ def test_a_creation_time_of_another_type_is_a_time_all_the_same(
     assert project.rows("deployments")[("dpl_odd",)]["createdAt"] == 1780135200000
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize(
     ("created", "variant"),
     [("soon", "text"), (1.5, "double"), (True, "bool"), ({"a": 1}, "json"), ([1], "json")],
@@ -172,6 +175,7 @@ def test_new_fields_become_columns_and_missing_ones_null(
     assert values == [("a", None, {"deep": [1]}, 7)]
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("first", [[], [True], [0.5]], ids=["number", "boolean", "fraction"])
 def test_an_undeclared_field_that_changes_its_type_loses_no_value(
     projects: tuple[DemoApi, Project], first: list[Any]
@@ -205,6 +209,7 @@ def test_rows_that_are_no_objects_are_an_error(projects: tuple[DemoApi, Project]
     assert sentence(project, "projects").startswith("GET /v9/projects answered rows that are no")
 
 
+@pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("number", ["NaN", "Infinity"])
 def test_a_number_that_json_does_not_have_is_no_json(
     projects: tuple[DemoApi, Project], number: str

@@ -23,6 +23,7 @@ def columns_of(store: Store, table: str) -> list[str]:
     return [row["column_name"] for row in store.query(query)]
 
 
+@pytest.mark.long(reason="several loads each")
 def test_every_resource_equals_the_server_and_passes_its_checks(
     tmp_path: Path, store: Store
 ) -> None:
@@ -42,7 +43,7 @@ def test_every_resource_equals_the_server_and_passes_its_checks(
         assert all(check.passed for check in checks.values()), checks
 
 
-@pytest.mark.long(reason="PostgreSQL and files as destination")
+@pytest.mark.long(reason="several loads each")
 def test_a_second_run_loads_what_is_new_and_asks_for_no_more(
     tmp_path: Path, store: Store, demo_api: DemoApi
 ) -> None:
@@ -79,6 +80,7 @@ def test_batches_of_one_load_lose_no_column_and_no_version(tmp_path: Path, store
             assert_equal(project.rows("projects"), {(key,): row for key, row in newest.items()})
 
 
+@pytest.mark.long(reason="several loads each")
 def test_what_is_deleted_at_the_server_stays_and_is_told(
     tmp_path: Path, store: Store, demo_api: DemoApi
 ) -> None:
@@ -91,7 +93,7 @@ def test_what_is_deleted_at_the_server_stays_and_is_told(
     assert gone in project.rows("projects")
 
 
-@pytest.mark.long(reason="PostgreSQL and files as destination")
+@pytest.mark.long(reason="several loads each")
 def test_a_fan_out_goes_on_where_a_failed_load_left_it(
     tmp_path: Path, store: Store, demo_api: DemoApi
 ) -> None:
@@ -107,6 +109,7 @@ def test_a_fan_out_goes_on_where_a_failed_load_left_it(
     assert_equal(project.rows("deployment_events"), demo_api.rows("deployment_events"))
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_window_is_loaded_again(tmp_path: Path, store: Store, demo_api: DemoApi) -> None:
     names = ("deployments", "deployment_events")
     project = Project(tmp_path, demo_api.url, store=store)

@@ -128,6 +128,7 @@ def test_a_full_disk_of_temporary_files_is_named_and_costs_no_row(
     assert_loaded(tmp_path / WAREHOUSE, api)
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_read_only_disk_is_named_and_costs_no_row(
     tmp_path: Path, runs: Runs, api: DemoApi, disk: Disk
 ) -> None:

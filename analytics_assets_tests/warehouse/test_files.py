@@ -40,7 +40,6 @@ def names_of(table: DeltaTable) -> set[str]:
     return {Path(uri).name for uri in table.file_uris()}
 
 
-@pytest.mark.long(reason="PostgreSQL and files as destination")
 def test_first_loads_that_begin_at_once_lose_no_row(
     tmp_path: Path, demo_api: DemoApi, files: DeltaFolder
 ) -> None:
@@ -78,7 +77,6 @@ def test_a_load_holds_its_lock_until_it_ends(files: DeltaFolder) -> None:
     lock.release()
 
 
-@pytest.mark.long(reason="PostgreSQL and files as destination")
 def test_a_load_that_has_waited_is_later_than_what_it_waited_for(
     tmp_path: Path, demo_api: DemoApi, files: DeltaFolder
 ) -> None:
@@ -97,6 +95,7 @@ def test_a_load_that_has_waited_is_later_than_what_it_waited_for(
     assert float(newest) > ahead
 
 
+@pytest.mark.long(reason="several loads each")
 @pytest.mark.parametrize("name", ["my files", "a#b", "pr\N{LATIN SMALL LETTER U WITH DIAERESIS}f"])
 @pytest.mark.parametrize("address", [str, Path.as_uri], ids=["path", "url"])
 def test_a_folder_may_be_called_anything_and_named_by_path_or_url(

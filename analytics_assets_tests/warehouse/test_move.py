@@ -55,7 +55,6 @@ def choose_target(target: Store, monkeypatch: pytest.MonkeyPatch) -> Choose:
     return lambda: choose(target, monkeypatch)
 
 
-@pytest.mark.long(reason="PostgreSQL and files as destination")
 def test_a_moved_warehouse_is_the_same_and_its_next_run_incremental(
     tmp_path: Path, demo_api: DemoApi, target: Store, choose_target: Choose
 ) -> None:
@@ -108,7 +107,6 @@ def comparable(name: str, row: Row) -> Row:
     return {field: value for field, value in row.items() if not (is_listed and field == LOAD_ID)}
 
 
-@pytest.mark.long(reason="PostgreSQL and files as destination")
 def test_a_second_move_leaves_what_was_loaded_there_alone(
     tmp_path: Path, demo_api: DemoApi, target: Store, choose_target: Choose
 ) -> None:
@@ -152,7 +150,6 @@ def test_a_second_move_leaves_what_was_loaded_there_alone(
     assert run_move(grown.file).returncode == 0, "what was insisted on is not asked once more"
 
 
-@pytest.mark.long(reason="PostgreSQL and files as destination")
 def test_a_file_does_not_overwrite_what_another_project_has_loaded(
     tmp_path: Path, demo_api: DemoApi, target: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,7 +240,6 @@ def test_a_fan_out_goes_on_after_a_move_where_it_was(
         assert_equal(project.rows("deployment_events"), api.rows("deployment_events"))
 
 
-@pytest.mark.long(reason="PostgreSQL and files as destination")
 def test_empty_tables_and_their_places_move_too(
     tmp_path: Path, target: Store, choose_target: Choose
 ) -> None:

@@ -36,7 +36,6 @@ def holding(database: PostgresDatabase, lock: str) -> Iterator[Any]:
         yield cursor
 
 
-@pytest.mark.long(reason="PostgreSQL and files as destination")
 @pytest.mark.parametrize(
     "selections",
     [
@@ -103,7 +102,6 @@ def test_a_first_load_keeps_no_load_of_another_asset_waiting(
     project.load_all("user")
 
 
-@pytest.mark.long(reason="PostgreSQL and files as destination")
 def test_two_runs_at_once_go_side_by_side(
     tmp_path: Path, demo_api: DemoApi, database: PostgresDatabase
 ) -> None:
@@ -232,7 +230,6 @@ def test_rows_that_the_server_refuses_are_an_error_in_its_words(
     assert PASSWORD not in said
 
 
-@pytest.mark.long(reason="PostgreSQL and files as destination")
 def test_a_server_that_crashes_in_a_load_costs_no_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,7 +77,6 @@ def waits_for(file: Path, holder: int, said: str) -> bool:
     return f"(PID {holder}), has {file} open: waiting for its end" in said
 
 
-@pytest.mark.long(reason="commands in processes of their own")
 def test_two_commands_at_once_both_succeed_and_load_every_row_once(
     tmp_path: Path, demo_api: DemoApi, instance: DagsterInstance
 ) -> None:
@@ -89,7 +88,6 @@ def test_two_commands_at_once_both_succeed_and_load_every_row_once(
     assert_everything_equal(Project(tmp_path, demo_api.url), demo_api)
 
 
-@pytest.mark.long(reason="commands in processes of their own")
 def test_a_scheduled_run_and_a_command_wait_for_a_reader_and_then_load_every_row_once(
     tmp_path: Path, demo_api: DemoApi, instance: DagsterInstance
 ) -> None:

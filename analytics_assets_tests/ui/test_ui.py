@@ -6,16 +6,15 @@ Screenshots of each page are left in the folder that SCREENSHOTS names, `build/s
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from harness.browser import CHROMIUM, Ui, browsing
-from harness.demo_api import PARENTS, RESOURCES, DemoApi, running_demo_api
-from harness.dev_server import MAKE_DEV, DevServer, serving
+from harness.browser import CHROMIUM, Ui
+from harness.demo_api import PARENTS, RESOURCES, DemoApi
+from harness.dev_server import DevServer
 from harness.processes import REPOSITORY
 from harness.project import assert_equal, stored_rows
 from harness.reloads import spoil_oldest
@@ -27,35 +26,6 @@ pytestmark = [
     pytest.mark.long(reason="a browser"),
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is missing"),
 ]
-
-
-@pytest.fixture(scope="module")
-def demo_api() -> Iterator[DemoApi]:
-    """A demo API whose newest rows are of today: pictures show the last 30 days."""
-    with running_demo_api("--anchor", datetime.now(timezone.utc).isoformat()) as api:
-        yield api
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> DuckDbFile:
-    """The warehouse of all tests."""
-    return DuckDbFile.in_folder(tmp_path_factory.mktemp("warehouse"))
-
-
-@pytest.fixture(scope="module")
-def server(
-    tmp_path_factory: pytest.TempPathFactory, demo_api: DemoApi, store: DuckDbFile
-) -> Iterator[DevServer]:
-    """`make dev` over the demo API, one for all tests: it takes its time to start."""
-    with serving(MAKE_DEV, tmp_path_factory.mktemp("dev"), demo_api, **store.settings) as server:
-        yield server
-
-
-@pytest.fixture
-def ui(server: DevServer) -> Iterator[Ui]:
-    """The UI in a browser."""
-    with browsing(server.url) as ui:
-        yield ui
 
 
 def test_the_graph_draws_nine_assets_and_three_edges(ui: Ui) -> None:

@@ -1,0 +1,1 @@
+"""What is selected is loaded, and what a materialization reports."""
