@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +15,16 @@ from analytics_assets.pictures import draw_pictures
 from harness.demo_api import SMALL, DemoApi, running_demo_api
 from harness.killed import Runs, running
 from harness.postgres import PostgresServer, running_postgres
-from harness.project import Project, draw_no_pictures
-from harness.stores import DeltaFolder, DuckDbFile, MakeStore, PostgresDatabase, Store, choose
+from harness.project import FirstLoad, Project, draw_no_pictures
+from harness.stores import (
+    WAREHOUSE,
+    DeltaFolder,
+    DuckDbFile,
+    MakeStore,
+    PostgresDatabase,
+    Store,
+    choose,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +82,23 @@ def demo_api(demo_server: DemoApi) -> DemoApi:
 def project(tmp_path: Path, demo_api: DemoApi) -> Project:
     """The project, pointed at the test's demo API."""
     return Project(tmp_path, demo_api.url)
+
+
+@pytest.fixture(scope="session")
+def first_load(tmp_path_factory: pytest.TempPathFactory, demo_server: DemoApi) -> FirstLoad:
+    """A load of all that the demo API begins with, of which tests take copies."""
+    folder = tmp_path_factory.mktemp("first_load")
+    demo_server.reset()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        choose(DuckDbFile.in_folder(folder), monkeypatch)
+        return FirstLoad.into(folder, demo_server)
+
+
+@pytest.fixture
+def all_loaded(tmp_path: Path, first_load: FirstLoad) -> FirstLoad:
+    """The test's DuckDB file holds all that the demo API begins with."""
+    shutil.copy(first_load.project.file, tmp_path / WAREHOUSE)
+    return first_load
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ def main() -> None:
         folder = Path(name)
         os.environ["DESTINATION__DUCKDB__CREDENTIALS"] = str(folder / "warehouse.duckdb")
         with running_demo_api("--anchor", now) as api, serving(MAKE_DEV, folder, api) as server:
-            status = server.run_status(server.launch_all())
+            status = server.run_status(server.launch())
             if status != "SUCCESS":
                 raise SystemExit(f"The demo was not loaded ({status}).")
             with open_browser() as browser, Ui.in_new_page(browser, server.url) as ui:

@@ -18,7 +18,7 @@ from harness.processes import TIMEOUT
 from harness.stores import Row
 
 SMALL = (
-    *("--projects", "8", "--variables", "3", "--members", "4", "--aliases", "30"),
+    *("--projects", "8", "--variables", "3", "--members", "4"),
     *("--deployments", "130", "--events", "4"),
 )
 """Options of a server whose loads are short; deployments have two pages all the same."""

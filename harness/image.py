@@ -21,6 +21,7 @@ from harness.processes import REPOSITORY, stop_all
 DOCKERFILE = REPOSITORY / "deploy" / "Dockerfile"
 PARSED = DockerfileParser(str(DOCKERFILE))
 COMMAND: list[str] = json.loads(PARSED.cmd)
+UV = [sys.executable, "-m", "uv"]
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,20 @@ class Image:
 
     @classmethod
     def built_in(cls, folder: Path) -> Image:
-        """Follows COPY and `RUN pip`: the rest needs root, for a user and a folder of its own."""
+        """Follows COPY and `RUN pip`: the rest needs root, for a user and a folder of its own.
+
+        By uv, which takes pip's words, and seconds instead of minutes.
+        """
         image = cls(folder)
         context, workdir = folder / "context", folder / "image"
         for path in let_through():
             (context / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPOSITORY / path, context / path)
-        subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True, timeout=120)
+        subprocess.run(
+            [*UV, "venv", "--quiet", "--python", sys.executable, folder / "venv"],
+            check=True,
+            timeout=120,
+        )
         workdir.mkdir()
         for step in PARSED.structure:
             if step["instruction"] == "COPY":
@@ -46,7 +54,9 @@ class Image:
                     copy = shutil.copytree if (context / source).is_dir() else shutil.copy
                     copy(context / source, workdir / target)
             if step["instruction"] == "RUN" and step["value"].startswith("pip "):
-                run = image.run("sh", "-c", step["value"], cwd=workdir)
+                pip, install, *words = shlex.split(step["value"])
+                into = ["--python", str(folder / "venv")]
+                run = image.run(*UV, pip, install, *into, *words, cwd=workdir)
                 assert run.returncode == 0, run.stdout + run.stderr
         return image
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,27 @@ class Project:
     def query(self, sql: str) -> list[Row]:
         """The rows of a query; JSON columns are parsed, and values of another type unified."""
         return self.store.query(sql)
+
+
+@dataclass(frozen=True)
+class FirstLoad:
+    """A load of everything into an empty warehouse.
+
+    Attributes:
+        project: What has loaded it, with Dagster's records of it.
+        result: What it has reported.
+    """
+
+    project: Project
+    result: ExecuteInProcessResult
+
+    @classmethod
+    def into(cls, folder: Path, api: DemoApi) -> FirstLoad:
+        """Loads what an API holds into the DuckDB file of a folder, which the settings name."""
+        project = Project(folder, api.url)
+        result = project.load()
+        assert result.success, failures(result)
+        return cls(project, result)
 
 
 def stored_rows(store: Store, resource: str) -> dict[Key, Row]:

@@ -22,21 +22,31 @@ OTHER_WAREHOUSES = {"postgres", "files"}
 """Fixtures, and parameters of fixtures, that stand for them."""
 ELSEWHERE = "PostgreSQL and files as destination"
 
-GROUPED = ("runs", "dev_server", "processes_of_cluster")
+GROUPED = ("processes_of_cluster", "runs", "dev_server", "first_load", "loaded_thrice")
 """Fixtures whose tests run in one process."""
+NIGHT, WAITING = "night", "waiting"
+"""Further groups, of tests that wait more than they compute."""
+BEGUN_FIRST = (NIGHT, WAITING, *GROUPED)
+"""What is begun last may not take long."""
 
 _left: Counter[str] = Counter()
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Marks those that are long by a rule, before any is left out, and those of one process."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what is long by a rule, before any is left out, and puts those first that wait."""
     seen: set[Any] = set()
     for item in items:
         if reason := _reason(item, seen):
             item.add_marker(pytest.mark.long(reason=reason))
         for fixture in set(GROUPED) & _fixtures(item):
             item.add_marker(pytest.mark.xdist_group(fixture))
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    group = item.get_closest_marker("xdist_group")
+    return BEGUN_FIRST.index(group.args[0]) if group else len(BEGUN_FIRST)
 
 
 def _reason(item: pytest.Item, seen: set[Any]) -> str | None:

@@ -35,7 +35,7 @@ from analytics_assets.definitions import build_definitions
 from analytics_assets.pictures.figure import LARGEST
 from analytics_assets.source import telling
 from harness.demo_api import RESOURCES, DemoApi, own_id, running_demo_api
-from harness.project import Project, assert_equal, metadata
+from harness.project import FirstLoad, Project, assert_equal, metadata
 from harness.stores import Row
 
 DAY = 86_400_000
@@ -104,16 +104,15 @@ def test_columns_have_types_keys_descriptions_and_lineage(specs: dict[str, Asset
 
 
 def test_the_columns_are_those_of_the_table_and_spelled_as_it_spells_them(
-    specs: dict[str, AssetSpec], project: Project
+    specs: dict[str, AssetSpec], project: Project, all_loaded: FirstLoad
 ) -> None:
-    result = project.load()
     for name in RESOURCES:
         schema: TableSchema = specs[name].metadata["dagster/column_schema"]
         of_table = f"select column_name from duckdb_columns() where table_name = '{name}'"  # noqa: S608
         stored = {row["column_name"] for row in project.query(of_table)}
         assert stored <= {column.name for column in schema.columns}, name
         # The UI writes all names in lower case where a materialization has them, too.
-        assert "dagster/column_schema" not in metadata(result, name)
+        assert "dagster/column_schema" not in metadata(all_loaded.result, name)
 
 
 def counts(loaded: dict[str, Any]) -> tuple[int, int, int]:
@@ -121,11 +120,10 @@ def counts(loaded: dict[str, Any]) -> tuple[int, int, int]:
 
 
 def test_a_load_tells_new_changed_and_unchanged_rows_apart(
-    project: Project, demo_api: DemoApi
+    project: Project, demo_api: DemoApi, all_loaded: FirstLoad
 ) -> None:
-    first = project.load()
     held = {name: len(demo_api.rows(name)) for name in RESOURCES}
-    assert {name: counts(metadata(first, name)) for name in RESOURCES} == {
+    assert {name: counts(metadata(all_loaded.result, name)) for name in RESOURCES} == {
         name: (count, 0, 0) for name, count in held.items()
     }
     newest = max(demo_api.rows("deployments").values(), key=lambda row: int(row["created"]))
@@ -135,7 +133,7 @@ def test_a_load_tells_new_changed_and_unchanged_rows_apart(
     demo_api.control("POST", f"/rows/teams?id={team}", **renamed)
     demo_api.add_deployments(2)
 
-    second = project.load()
+    second = project.load("projects", "teams", "teams_member", "deployments", "deployment_events")
     assert counts(metadata(second, "teams")) == (0, 1, held["teams"] - 1)
     assert counts(metadata(second, "projects")) == (0, 0, held["projects"])
     assert counts(metadata(second, "teams_member")) == (0, 0, held["teams_member"])
@@ -169,6 +167,7 @@ def test_a_load_counts_what_it_sent_and_received(project: Project, demo_api: Dem
     assert 0 < sum(phases) <= loaded["seconds"]
 
 
+@pytest.mark.long(reason="several loads each")
 def test_the_watermark_moves_with_what_is_loaded(project: Project, demo_api: DemoApi) -> None:
     def newest() -> float:
         created = (row["created"] for row in demo_api.rows("deployments").values())
@@ -197,13 +196,14 @@ def shown(loaded: dict[str, Any]) -> list[Row]:
     return [dict(record.data) for record in preview.records]
 
 
-def test_the_preview_shows_the_newest_rows(project: Project, demo_api: DemoApi) -> None:
-    result = project.load()
+def test_the_preview_shows_the_newest_rows(
+    project: Project, all_loaded: FirstLoad, demo_api: DemoApi
+) -> None:
     for name, time_field in {"deployments": "created", "aliases": "createdAt"}.items():
         rows = sorted(demo_api.rows(name).values(), key=lambda row: -int(row[time_field]))[:5]
-        previewed = shown(metadata(result, name))
+        previewed = shown(metadata(all_loaded.result, name))
         assert [row["id"] for row in previewed] == [own_id(row) for row in rows]
-    assert len(shown(metadata(result, "user"))) == 1
+    assert len(shown(metadata(all_loaded.result, "user"))) == 1
     texts = [value for row in previewed for value in row.values() if isinstance(value, str)]
     assert max(map(len, texts)) <= LONGEST_VALUE
 
@@ -216,13 +216,14 @@ def storing_secrets() -> ApiConfig:
     return config
 
 
+@pytest.mark.long(reason="several loads each")
 def test_no_preview_shows_a_secret_that_is_stored(tmp_path: Path) -> None:
     with running_demo_api("--secret-prefix", "hush-") as api:
         project = Project(tmp_path, api.url, storing_secrets())
-        result = project.load()
+        result = project.load("projects", "environments")
         stored = [row.get("value") for row in project.rows("environments").values()]
         assert any(str(value).startswith("hush-") for value in stored), "it is to be stored"
-        for name in RESOURCES:
+        for name in ("projects", "environments"):
             assert "hush-" not in str(metadata(result, name)), name
 
 
@@ -297,15 +298,17 @@ def lines_of(name: str, log: str) -> list[str]:
     return re.findall(said, log)
 
 
+@pytest.mark.long(reason="several loads each")
 def test_the_log_says_what_is_asked_for_since_when_and_what_came(
     project: Project, demo_api: DemoApi, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    project.load_all()
+    names = ("deployments", "deployment_events", "teams")
+    project.load_all(*names)
     first = capfd.readouterr().err
     demo_api.fail("deployments", "status", status=503, times=1)
-    project.load_all()
+    project.load_all(*names)
     second = capfd.readouterr().err
-    assert all(2 <= len(lines_of(name, log)) < 15 for name in RESOURCES for log in (first, second))
+    assert all(2 <= len(lines_of(name, log)) < 15 for name in names for log in (first, second))
     asked, again, since, came = lines_of("deployments", second)
     assert asked == "GET /v6/deployments: what is newer than 3 days before its newest row."
     assert again.startswith("GET /v6/deployments answered 503: it is asked again, 1 of 4 attempts")
@@ -342,6 +345,7 @@ def test_warnings_of_dlt_reach_the_log_of_the_run_once(
     ]
 
 
+@pytest.mark.long(reason="several loads each")
 def test_stored_secrets_are_stored_whole(tmp_path: Path) -> None:
     """`store_withheld` keeps what `withheld` names; all else is as it was."""
     with running_demo_api() as api:

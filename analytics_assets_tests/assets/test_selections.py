@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.demo_api import RESOURCES, DemoApi, running_demo_api
+from harness.demo_api import PARENTS, RESOURCES, DemoApi, running_demo_api
 from harness.project import Project, assert_equal, assert_everything_equal, failures, metadata
+
+FAMILIES = ("deployments", "deployment_events", "projects", "environments")
 
 
 @pytest.mark.long(reason="several loads each")
@@ -18,8 +20,9 @@ def test_a_child_loaded_alone_first_names_its_parent_and_starves_nobody(
     result = project.load(child)
     assert not result.success
     assert "never loaded: materialize analytics/" in failures(result)[child]
-    project.load_all()
-    assert_everything_equal(project, demo_api)
+    family = (PARENTS[child], child)
+    project.load_all(*family)
+    assert_everything_equal(project, demo_api, *family)
 
 
 @pytest.mark.long(reason="several loads each")
@@ -33,29 +36,29 @@ def test_a_parent_loaded_alone_costs_its_child_no_row(project: Project, demo_api
 
 
 @pytest.mark.long(reason="all nine resources, several times")
+@pytest.mark.usefixtures("all_loaded")
 def test_a_child_loaded_alone_costs_its_parent_no_row(project: Project, demo_api: DemoApi) -> None:
-    project.load_all()
     demo_api.add_deployments(3)
     project.load_all("deployment_events")
-    project.load_all()
+    project.load_all(*FAMILIES)
     assert_everything_equal(project, demo_api)
 
 
 @pytest.mark.long(reason="all nine resources, several times")
+@pytest.mark.usefixtures("all_loaded")
 def test_all_then_new_data_then_all_loads_everything(project: Project, demo_api: DemoApi) -> None:
-    project.load_all()
     demo_api.add_deployments(5)
-    project.load_all()
+    project.load_all(*FAMILIES)
     assert_everything_equal(project, demo_api)
-    project.load_all()
+    project.load_all(*FAMILIES)
     assert_everything_equal(project, demo_api)
 
 
 @pytest.mark.long(reason="several loads each")
+@pytest.mark.usefixtures("all_loaded")
 def test_parents_loaded_twice_before_their_child_are_asked_for_once(
     project: Project, demo_api: DemoApi
 ) -> None:
-    project.load_all()
     demo_api.add_deployments(1)
     project.load_all("deployments")
     demo_api.add_deployments(1)
@@ -71,7 +74,7 @@ def test_a_late_change_of_state_arrives_with_its_events(
     project: Project, demo_api: DemoApi
 ) -> None:
     (uid,) = demo_api.add_deployments(1, state="BUILDING")
-    project.load_all()
+    project.load_all("deployments", "deployment_events")
     demo_api.control("POST", f"/rows/deployments?id={uid}", set={"state": "READY"})
     with demo_api.counted() as requests:
         project.load_all("deployments", "deployment_events")
@@ -80,10 +83,10 @@ def test_a_late_change_of_state_arrives_with_its_events(
 
 
 @pytest.mark.long(reason="several loads each")
+@pytest.mark.usefixtures("all_loaded")
 def test_a_child_asks_only_for_parents_of_the_latest_listing(
     project: Project, demo_api: DemoApi
 ) -> None:
-    project.load_all("projects", "environments")
     (gone,) = next(iter(demo_api.rows("projects")))
     demo_api.control("DELETE", f"/rows/projects?id={gone}")
     project.load_all("projects")
@@ -94,10 +97,10 @@ def test_a_child_asks_only_for_parents_of_the_latest_listing(
 
 
 @pytest.mark.long(reason="several loads each")
+@pytest.mark.usefixtures("all_loaded")
 def test_after_an_empty_listing_a_child_asks_for_no_parent(
     project: Project, demo_api: DemoApi
 ) -> None:
-    project.load_all("teams", "teams_member")
     for (team,) in demo_api.rows("teams"):
         demo_api.control("DELETE", f"/rows/teams?id={team}")
     project.load_all("teams")

@@ -32,6 +32,7 @@ from harness import processes
 from harness.demo_api import RESOURCES, TOKEN, DemoApi, Key, settings_of
 from harness.processes import REPOSITORY, free_port
 from harness.project import Project, assert_everything_equal
+from harness.rules import NIGHT
 from harness.stores import Row
 from harness.webhook import SECRET, Webhook, running_webhook
 
@@ -137,6 +138,7 @@ def night(tmp_path: Path, demo_api: DemoApi) -> Iterator[Night]:
             night.kill()
 
 
+@pytest.mark.xdist_group(NIGHT)
 @pytest.mark.long(reason="a night alone, played in minutes")
 def test_a_warehouse_left_alone_keeps_itself_fresh_through_an_outage_and_a_crash(
     night: Night,

@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from dagster import AssetCheckEvaluation, AssetCheckSeverity, DagsterInstance
+from dagster import AssetCheckEvaluation, AssetCheckSeverity
 
 from analytics_assets.checks import build_checks
 from analytics_assets.configuration import ANALYTICS
 from analytics_assets.configuration.lineage import is_listed_in_full, parent_name
-from harness.demo_api import RESOURCES, DemoApi, running_demo_api
-from harness.project import Project, failures
+from harness.demo_api import RESOURCES, DemoApi
+from harness.project import FirstLoad, Project, failures
 
 ERROR, WARN = AssetCheckSeverity.ERROR, AssetCheckSeverity.WARN
 
 
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """The demo's rows, loaded once, with Dagster's records of it."""
-    folder = tmp_path_factory.mktemp("loaded")
-    with pytest.MonkeyPatch.context() as patch, running_demo_api() as api:
-        patch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(folder / "warehouse.duckdb"))
-        patch.chdir(folder)
-        instance = DagsterInstance.ephemeral()
-        project = Project(folder, api.url, instance=instance)
-        project.load_all()
-        yield project
-
-
 @pytest.fixture
-def stored(loaded: Project, tmp_path: Path) -> Project:
-    """A copy of the loaded warehouse that a test may spoil."""
-    shutil.copy(loaded.file, tmp_path / "warehouse.duckdb")
-    return loaded
+def stored(all_loaded: FirstLoad) -> Project:
+    """The loaded warehouse, which a test may spoil, with Dagster's records of its load."""
+    return all_loaded.project
 
 
 @pytest.mark.long_but_first(reason="further cases of a short test")
@@ -203,8 +187,8 @@ def test_a_check_fails_on_what_was_made_wrong_and_shows_it(
         assert parent[0] in shown(found[check])
 
 
+@pytest.mark.usefixtures("all_loaded")
 def test_a_list_that_came_back_empty_is_no_success(project: Project, demo_api: DemoApi) -> None:
-    project.load_all("aliases")
     assert project.check("aliases")["rows_did_not_fall"].passed
     demo_api.fail("aliases", "status", status=200, body={"aliases": []})
     project.load_all("aliases")

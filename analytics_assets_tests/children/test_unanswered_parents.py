@@ -195,6 +195,7 @@ def test_rows_of_a_bad_parent_count_as_listed(tmp_path: Path, store: Store) -> N
         assert report["rows_no_longer_listed"] == 1
 
 
+@pytest.mark.long(reason="several loads each")
 def test_a_later_page_that_fails_ends_the_list_of_its_parent_alone(tmp_path: Path) -> None:
     children = {
         name: ["1", "2", "3", "4", "5"] for name in ("a", "broken", "cycle", "no_list", "z")

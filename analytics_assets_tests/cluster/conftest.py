@@ -8,14 +8,14 @@ import pytest
 
 from harness import canaries
 from harness.cluster import Cluster, running_cluster
-from harness.demo_api import FEW, DemoApi, running_demo_api
+from harness.demo_api import SMALL, DemoApi, running_demo_api
 
 
 @pytest.fixture(scope="session")
 def processes_of_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The deployment on several machines, and a demo API with a token like no other text."""
     with (
-        running_demo_api("--token", canaries.TOKEN, *FEW) as api,
+        running_demo_api("--token", canaries.TOKEN, *SMALL) as api,
         running_cluster(
             tmp_path_factory.mktemp("cluster"), DemoApi(api.url, canaries.TOKEN)
         ) as cluster,

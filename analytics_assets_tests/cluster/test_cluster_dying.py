@@ -12,6 +12,8 @@ from harness.project import assert_everything_equal
 
 pytestmark = pytest.mark.long(reason="a cluster: workers, broker and database")
 CHILD = "deployment_events"
+NAMES = ("projects", "environments", "deployments", CHILD)
+"""What runs load: two families, so that there is a step beside the one at hand."""
 
 
 def test_a_worker_that_is_killed_loses_its_step_alone(cluster: Cluster) -> None:
@@ -33,7 +35,7 @@ def test_a_run_outlives_its_code_location(cluster: Cluster) -> None:
     run_id = launch_and_stop_in_the_middle(cluster, seconds=60)
     cluster.kill_alone("code")
     assert cluster.await_end(run_id) is DagsterRunStatus.SUCCESS
-    assert_everything_equal(cluster.project(), cluster.api)
+    assert_everything_equal(cluster.project(), cluster.api, *NAMES)
 
 
 def test_a_run_whose_code_location_is_started_again_is_tried_again(cluster: Cluster) -> None:
@@ -52,7 +54,7 @@ def test_a_run_whose_code_location_is_started_again_is_tried_again(cluster: Clus
     assert cluster.await_end(retry) is DagsterRunStatus.SUCCESS
     assert cluster.status(run_id) is DagsterRunStatus.FAILURE, "what was left of it has ended"
     wait_until(lambda: len(cluster.idle_workers()) == 2)
-    assert_everything_equal(cluster.project(), cluster.api)
+    assert_everything_equal(cluster.project(), cluster.api, *NAMES)
 
 
 def test_a_run_that_is_told_to_end_gives_its_worker_back(cluster: Cluster) -> None:
@@ -87,7 +89,7 @@ def launch_and_stop_in_the_middle(cluster: Cluster, seconds: float, times: int |
     Over one, or so many; over all further ones for None.
     """
     cluster.api.fail(CHILD, "hang", seconds=seconds, after=30, times=times)
-    run_id = cluster.launch(timeout=20, max_retries=20)
+    run_id = cluster.launch(*NAMES, timeout=20, max_retries=20)
     wait_until(lambda: len(cluster.api.log(CHILD)) > 30)
     return run_id
 
@@ -97,5 +99,5 @@ def assert_the_next_run_completes(cluster: Cluster) -> None:
     cluster.api.heal()
     cluster.api.add_deployments(3)
     wait_until(lambda: len(cluster.workers()) == 2)
-    assert cluster.await_end(cluster.launch_as_soon_as_it_can()) is DagsterRunStatus.SUCCESS
-    assert_everything_equal(cluster.project(), cluster.api)
+    assert cluster.await_end(cluster.launch_as_soon_as_it_can(*NAMES)) is DagsterRunStatus.SUCCESS
+    assert_everything_equal(cluster.project(), cluster.api, *NAMES)

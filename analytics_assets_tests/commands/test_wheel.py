@@ -80,15 +80,16 @@ def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
     assert not [name for name in names if "/." in name or name.endswith((".env", ".toml"))]
 
 
-def test_it_loads_everything_wherever_it_is_installed(
+def test_it_loads_wherever_it_is_installed(
     environment: Path, installed: Callable[..., str], tmp_path: Path, demo_api: DemoApi
 ) -> None:
     place = installed("python", "-c", "import analytics_assets; print(analytics_assets.__file__)")
     assert Path(place.strip()).is_relative_to(environment)
     settings = settings_of(demo_api)
     installed("dagster", "definitions", "validate", "-w", "workspace.yaml", **settings)
-    installed("dagster", *MATERIALIZE, "*", **settings)
-    assert_everything_equal(Project(tmp_path, demo_api.url), demo_api)
+    installed("dagster", *MATERIALIZE, "+analytics/environments", **settings)
+    project = Project(tmp_path, demo_api.url)
+    assert_everything_equal(project, demo_api, "projects", "environments")
 
 
 def test_dlt_is_set_as_it_is_in_a_clone(

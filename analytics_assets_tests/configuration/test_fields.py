@@ -101,6 +101,7 @@ def test_no_declared_text_looks_like_a_secret_without_a_decision(name: str) -> N
     assert {field for field in resource["fields"] if secrecy_of(field)} - decided == set()
 
 
+@pytest.mark.long(reason="several loads each")
 def test_the_project_of_a_deployment_is_known_by_its_id(tmp_path: Path) -> None:
     with running_demo_api("--deployments", "40", "--projects", "3") as api:
         project = Project(tmp_path, api.url)

@@ -66,6 +66,7 @@ def test_it_listens_on_the_local_address_only(demo: DemoServer) -> None:
         socket.create_connection(("127.0.0.2", demo.port), timeout=1)
 
 
+@pytest.mark.long(reason="several loads each")
 def test_20000_deployments_are_served() -> None:
     with DemoServer("--deployments", "20000") as demo:
         assert len(demo.get("/v6/deployments", limit=100).json()["deployments"]) == 100

@@ -236,11 +236,11 @@ def test_a_parent_deleted_since_its_list_is_counted_and_costs_its_siblings_nothi
     assert_equal(project.rows("teams_member"), demo_api.rows("teams_member"))
 
 
+@pytest.mark.usefixtures("all_loaded")
 def test_parents_whose_endpoint_is_gone_are_asked_for_again_when_it_is_back(
     project: Project, demo_api: DemoApi
 ) -> None:
     """Of new deployments each answers 404: they may be deleted, or a gateway is wrong."""
-    project.load_all("deployments", "deployment_events")
     demo_api.add_deployments(3, events=4)
     demo_api.fail("deployment_events", "status", status=404, times=None)
     result = project.load("deployments", "deployment_events")
@@ -252,10 +252,10 @@ def test_parents_whose_endpoint_is_gone_are_asked_for_again_when_it_is_back(
     assert_equal(project.rows("deployment_events"), demo_api.rows("deployment_events"))
 
 
+@pytest.mark.usefixtures("all_loaded")
 def test_when_all_parents_are_gone_the_child_stays_green(
     project: Project, demo_api: DemoApi
 ) -> None:
-    project.load_all("teams", "teams_member")
     before = project.rows("teams_member")
     teams = demo_api.rows("teams")
     for (team,) in teams:

@@ -40,7 +40,7 @@ LISTS: list[list[list[Row]]] = [
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> list[list[Row]]:
+def loaded_thrice(tmp_path_factory: pytest.TempPathFactory) -> list[list[Row]]:
     """The rows of all deployments after each of three loads; each has a list of its own."""
     folder = tmp_path_factory.mktemp("repeated_ids")
     load = 0
@@ -71,10 +71,10 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> list[list[Row]]:
 @pytest.mark.long_but_first(reason="further cases of a short test")
 @pytest.mark.parametrize("deployment", range(len(LISTS)))
 def test_events_of_one_id_stay_as_many_as_they_are_when_their_list_grows(
-    loaded: list[list[Row]], deployment: int
+    loaded_thrice: list[list[Row]], deployment: int
 ) -> None:
     lists = LISTS[deployment]
-    for load, stored in enumerate(loaded):
+    for load, stored in enumerate(loaded_thrice):
         served = lists[min(load, len(lists) - 1)]
         rows = [row for row in stored if row["_deployments_id"] == f"dpl_{deployment}"]
         assert sorted(map(content_of, rows)) == sorted({content_of(row) for row in served})

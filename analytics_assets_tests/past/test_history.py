@@ -49,10 +49,10 @@ def spoil_an_old_deployment(api: DemoApi) -> str:
     return spoil_oldest(api, START, END)
 
 
+@pytest.mark.usefixtures("all_loaded")
 def test_a_month_is_asked_for_exactly_and_what_was_changed_in_it_arrives(
     project: Project, demo_api: DemoApi
 ) -> None:
-    project.load_all(*RELOADED)
     uid = spoil_an_old_deployment(demo_api)
     for operation in RELOADED:
         project.load_all(operation)
@@ -128,11 +128,11 @@ def test_the_next_run_asks_for_what_it_would_have_asked_for_without_the_reload(
 
 
 @pytest.mark.long(reason="several loads each")
+@pytest.mark.usefixtures("all_loaded")
 def test_a_window_ahead_of_the_cursor_has_nothing_asked_for_twice(
     project: Project, demo_api: DemoApi
 ) -> None:
     """What is newer than the schedule's cursor must not make its look-back look new."""
-    project.load_all(*RELOADED)
     newest = max(row["created"] for row in demo_api.rows("deployments").values())
     late = newest + 5 * 24 * 3_600_000
     demo_api.control("POST", "/rows/deployments/add", uid="dpl_late", created=late)
@@ -143,10 +143,10 @@ def test_a_window_ahead_of_the_cursor_has_nothing_asked_for_twice(
     assert asked(demo_api) == set()
 
 
+@pytest.mark.usefixtures("all_loaded")
 def test_a_reload_whose_events_fail_leaves_them_to_the_next_run(
     project: Project, demo_api: DemoApi
 ) -> None:
-    project.load_all(*RELOADED)
     changed = spoil_an_old_deployment(demo_api)
     demo_api.fail("deployment_events", "status", status=403, times=None, after=3)
     assert not reload_month(demo_api).success
@@ -159,10 +159,10 @@ def test_a_reload_whose_events_fail_leaves_them_to_the_next_run(
 
 
 @pytest.mark.long(reason="several loads each")
+@pytest.mark.usefixtures("all_loaded")
 def test_a_month_of_many_parents_is_committed_in_batches(
     tmp_path: Path, project: Project, demo_api: DemoApi
 ) -> None:
-    project.load_all(*RELOADED)
     rows = demo_api.rows("deployments")
     some = sorted(row["created"] for (uid,), row in rows.items())[50:70]
     window = {

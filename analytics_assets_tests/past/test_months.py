@@ -54,6 +54,13 @@ def month_of(milliseconds: int) -> str:
     return month
 
 
+@pytest.fixture
+def demo_api() -> Iterator[DemoApi]:
+    """A demo API whose months have more deployments than are asked for at once."""
+    with running_demo_api() as api:
+        yield api
+
+
 def test_months_are_loaded_at_once_and_the_next_run_asks_for_none_of_them_again(
     tmp_path: Path, demo_api: DemoApi, database: PostgresDatabase
 ) -> None:

@@ -36,10 +36,10 @@ def test_an_api_that_is_not_there_is_looked_for_by_one_asset(
     assert "found no server (Connection refused) in each of 4 attempts" in said[FIRST]
     for name in OTHERS:
         assert said[name].strip() == f"{name} was not tried: the API at {nowhere} did not answer."
-    # The next run tries them all.
+    # The next run tries them.
     project = Project(tmp_path, demo_api.url, instance=instance)
-    project.load_all()
-    assert_everything_equal(project, demo_api)
+    project.load_all(*ROOTS[:2])
+    assert_everything_equal(project, demo_api, *ROOTS[:2])
 
 
 @contextmanager
@@ -81,8 +81,8 @@ def test_an_api_that_answers_503_to_all_is_asked_once_for_each_further_asset(
     assert list(said) == ROOTS
     assert all("answered 503" in sentence for sentence in said.values())
     demo_api.heal()
-    project.load_all()
-    assert_everything_equal(project, demo_api)
+    project.load_all(*ROOTS[:2])
+    assert_everything_equal(project, demo_api, *ROOTS[:2])
 
 
 @pytest.mark.long(reason="several loads each")

@@ -18,11 +18,13 @@ from harness.commands import MATERIALIZE, start_cli
 from harness.demo_api import DemoApi, running_demo_api
 from harness.processes import TIMEOUT, wait_until
 from harness.project import Project, assert_equal, metadata
+from harness.rules import WAITING
 
 PARENTS = 360
 ALLOWED, WINDOW = 120, 20
 
 
+@pytest.mark.xdist_group(WAITING)
 @pytest.mark.long_but_first(reason="limits and time-outs that are waited for")
 @pytest.mark.parametrize("options", [[], ["--no-retry-after"]], ids=["retry-after", "reset"])
 def test_a_fan_out_uses_the_limit_and_gives_no_request_up(

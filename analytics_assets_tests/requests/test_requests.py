@@ -11,10 +11,10 @@ from harness.project import Project
 
 
 @pytest.mark.long(reason="several loads each")
+@pytest.mark.usefixtures("all_loaded")
 def test_a_run_with_nothing_new_asks_for_lists_and_the_children_of_mutable_parents(
     project: Project, demo_api: DemoApi
 ) -> None:
-    project.load_all()
     with demo_api.counted() as requests:
         project.load_all()
     assert Counter(requests) == Counter(
@@ -30,8 +30,8 @@ def test_a_run_with_nothing_new_asks_for_lists_and_the_children_of_mutable_paren
 
 
 @pytest.mark.long(reason="all nine resources, several times")
+@pytest.mark.usefixtures("all_loaded")
 def test_one_new_deployment_adds_one_events_request(project: Project, demo_api: DemoApi) -> None:
-    project.load_all()
     with demo_api.counted() as idle:
         project.load_all()
     demo_api.add_deployments(1)
@@ -40,10 +40,10 @@ def test_one_new_deployment_adds_one_events_request(project: Project, demo_api: 
     assert Counter(requests) - Counter(idle) == Counter(deployment_events=1)
 
 
+@pytest.mark.usefixtures("all_loaded")
 def test_a_deployments_request_asks_since_the_look_back(
     project: Project, demo_api: DemoApi
 ) -> None:
-    project.load_all("deployments")
     newest = max(row["created"] for row in demo_api.rows("deployments").values())
     demo_api.control("POST", "/requests/reset")
     project.load_all("deployments")

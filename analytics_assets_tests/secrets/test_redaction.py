@@ -186,6 +186,7 @@ def test_secrets_stay_away_from_each_warehouse(
     assert "webhookSecret" in str(project.check("teams")[CHECK].description)
 
 
+@pytest.mark.long(reason="several loads each")
 def test_the_check_warns_until_the_configuration_names_each_field(
     tmp_path: Path, api: ScriptedApi
 ) -> None:

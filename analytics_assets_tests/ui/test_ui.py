@@ -50,7 +50,7 @@ def test_a_failed_asset_says_in_its_run_what_to_do(
     ui: Ui, server: DevServer, demo_api: DemoApi
 ) -> None:
     demo_api.fail("user", "status", status=403, times=None)
-    run_id = server.launch_all()
+    run_id = server.launch("user", "teams")
     assert server.run_status(run_id) == "FAILURE"
     demo_api.heal()
     ui.open(f"/runs/{run_id}")
@@ -69,7 +69,7 @@ def test_a_failed_asset_says_in_its_run_what_to_do(
 def test_the_past_is_loaded_again_by_clicks(
     ui: Ui, server: DevServer, store: DuckDbFile, demo_api: DemoApi
 ) -> None:
-    assert server.run_status(server.launch_all()) == "SUCCESS"
+    assert server.run_status(server.launch("deployments", "deployment_events")) == "SUCCESS"
     today = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
     month = (today.replace(day=1) - timedelta(days=15)).replace(day=1)
     for first, end in ((month, today.replace(day=1)), (month - timedelta(days=9), month)):
@@ -127,7 +127,7 @@ def test_the_page_of_an_asset_says_what_it_is_and_how_it_is(
 ) -> None:
     # Pictures are drawn of what has changed.
     demo_api.add_deployments(1)
-    assert server.run_status(server.launch_all()) == "SUCCESS"
+    assert server.run_status(server.launch("deployments")) == "SUCCESS"
     ui.open("/assets/analytics/deployments")
     ui.expect_texts(
         "Deployments: each time that a project was built and put online, with its state, "
@@ -173,7 +173,7 @@ def test_the_page_of_an_asset_says_what_it_is_and_how_it_is(
     )
     preview = ui.page.get_by_role("row", name="newest_rows")
     headings = preview.locator("table th, table thead td").all_inner_texts()
-    assert headings == ["name", "createdAt", "state", "target", "type", "readySubstate", "id"]
+    assert (headings[:3], headings[-1]) == (["name", "createdAt", "state"], "id")
     newest = max(demo_api.rows("deployments").values(), key=lambda row: int(row["created"]))
     moment = datetime.fromtimestamp(newest["created"] / 1000, timezone.utc)
     expect(preview.get_by_text(f"{moment:%Y-%m-%d %H:%M:%S} UTC").first).to_be_visible()

@@ -133,6 +133,7 @@ def test_a_column_that_the_schema_tells_otherwise_than_the_database_keeps_each_v
     assert rows_by_id(project)["second"]["field"] == 7
 
 
+@pytest.mark.long(reason="several loads each")
 def test_the_check_names_a_column_that_is_stored_otherwise_until_it_is_known(
     tmp_path: Path,
 ) -> None:

@@ -144,6 +144,7 @@ def test_a_damage_that_a_load_comes_upon_is_named(tmp_path: Path, demo_api: Demo
     assert said.startswith(f"The DuckDB file {project.file} is damaged: ")
 
 
+@pytest.mark.long(reason="several loads each")
 def test_without_its_damaged_log_a_file_loads_again_what_came_after(
     tmp_path: Path, demo_api: DemoApi
 ) -> None:

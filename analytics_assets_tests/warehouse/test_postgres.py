@@ -22,6 +22,7 @@ from harness.demo_api import DemoApi, running_demo_api
 from harness.postgres import PASSWORD, running_postgres
 from harness.processes import wait_until
 from harness.project import Project, assert_equal, assert_everything_equal, sentence
+from harness.rules import ELSEWHERE
 from harness.stores import PostgresDatabase, choose
 
 PATIENCE = 120
@@ -230,6 +231,7 @@ def test_rows_that_the_server_refuses_are_an_error_in_its_words(
     assert PASSWORD not in said
 
 
+@pytest.mark.long(reason=ELSEWHERE)
 def test_a_server_that_crashes_in_a_load_costs_no_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

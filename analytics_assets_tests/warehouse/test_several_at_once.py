@@ -21,8 +21,10 @@ from harness.commands import MATERIALIZE, assert_ended_well, start_cli
 from harness.demo_api import DemoApi
 from harness.processes import REPOSITORY, free_port, stop_all, wait_until
 from harness.project import Project, assert_everything_equal, failures
+from harness.rules import WAITING
 
 PATIENCE = 120
+TEAMS = "+analytics/teams_member"
 
 HOLDER = """
 import duckdb, sys
@@ -40,7 +42,7 @@ from analytics_assets.definitions import build_definitions
 every_minute = ScheduleDefinition(
     name="every_minute",
     cron_schedule="* * * * *",
-    target=AssetSelection.all(),
+    target=AssetSelection.assets("analytics/teams", "analytics/teams_member"),
     default_status=DefaultScheduleStatus.RUNNING,
 )
 defs = Definitions.merge(build_definitions(ANALYTICS), Definitions(schedules=[every_minute]))
@@ -82,12 +84,14 @@ def test_two_commands_at_once_both_succeed_and_load_every_row_once(
 ) -> None:
     """In one DAGSTER_HOME, as two shells of one user have it."""
     logs = [tmp_path / "first.log", tmp_path / "second.log"]
-    home = instance.root_directory
-    runs = [start_cli(*MATERIALIZE, "*", api=demo_api, log=log, DAGSTER_HOME=home) for log in logs]
+    command, home = [*MATERIALIZE, TEAMS], instance.root_directory
+    runs = [start_cli(*command, api=demo_api, log=log, DAGSTER_HOME=home) for log in logs]
     assert_ended_well(runs, logs, PATIENCE)
-    assert_everything_equal(Project(tmp_path, demo_api.url), demo_api)
+    project = Project(tmp_path, demo_api.url)
+    assert_everything_equal(project, demo_api, "teams", "teams_member")
 
 
+@pytest.mark.xdist_group(WAITING)
 def test_a_scheduled_run_and_a_command_wait_for_a_reader_and_then_load_every_row_once(
     tmp_path: Path, demo_api: DemoApi, instance: DagsterInstance
 ) -> None:
@@ -115,7 +119,7 @@ def test_a_scheduled_run_and_a_command_wait_for_a_reader_and_then_load_every_row
         server = start_cli(*dev, api=demo_api, log=tmp_path / "dev.log", DAGSTER_HOME=home)
         started.callback(stop_all, server)
         with held_open(project.file) as reader:
-            command = start_cli(*MATERIALIZE, "*", api=demo_api, log=log)
+            command = start_cli(*MATERIALIZE, TEAMS, api=demo_api, log=log)
             started.callback(command.kill)
             wait_until(command_waits, PATIENCE)
             since = time.monotonic()
@@ -123,7 +127,7 @@ def test_a_scheduled_run_and_a_command_wait_for_a_reader_and_then_load_every_row
             wait_until(lambda: time.monotonic() - since > 20)
         assert command.wait(PATIENCE) == 0, log.read_text()
         wait_until(scheduled_run_is_over, PATIENCE)
-    assert_everything_equal(project, demo_api)
+    assert_everything_equal(project, demo_api, "teams", "teams_member")
 
 
 def test_a_file_that_stays_open_elsewhere_is_named_with_its_process(
