@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from harness.killed import Runs, running
 from harness.postgres import PostgresServer, running_postgres
 from harness.project import FirstLoad, Project, draw_no_pictures
 from harness.stores import (
-    WAREHOUSE,
     DeltaFolder,
     DuckDbFile,
     MakeStore,
@@ -97,7 +95,7 @@ def first_load(tmp_path_factory: pytest.TempPathFactory, demo_server: DemoApi) -
 @pytest.fixture
 def all_loaded(tmp_path: Path, first_load: FirstLoad) -> FirstLoad:
     """The test's DuckDB file holds all that the demo API begins with."""
-    shutil.copy(first_load.project.file, tmp_path / WAREHOUSE)
+    first_load.project.store.copy(tmp_path)
     return first_load
 
 

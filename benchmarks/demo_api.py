@@ -1,4 +1,4 @@
-"""Measure how many requests a second the demo API answers: `python -m <this module>`.
+"""Measure how many requests a second the demo API answers: `python -m benchmarks.demo_api`.
 
 It starts a server with 20,000 deployments and asks over 32 kept connections, the client being a
 process on the same machine.

@@ -231,8 +231,7 @@ class Cluster:
 
     def _schemas(self) -> list[str]:
         """Those of the warehouse that loads have made."""
-        named = "nspname LIKE 'analytics%'"
-        rows = self.store.query(f"SELECT nspname FROM pg_namespace WHERE {named}")  # noqa: S608
+        rows = self.store.query("SELECT nspname FROM pg_namespace WHERE nspname ~ '^analytics'")
         return [f'"{row["nspname"]}"' for row in rows]
 
     @property

@@ -22,13 +22,17 @@ SMALL = (
     *("--deployments", "130", "--events", "4"),
 )
 """Options of a server whose loads are short; deployments have two pages all the same."""
+
 FEW = ("--projects", "4", "--deployments", "30", "--aliases", "7", "--members", "5")
 """Options of a server with few rows: loads of all nine are short."""
+
 TOKEN = "test-token"  # noqa: S105 - opens only the servers that tests start
 ANCHOR = "2026-06-01T12:00:00+00:00"
+
 Key = tuple[str, ...]
 WITHHELD = ("protectionBypass", "passwordProtection", "inviteCode")
 """Whole fields that are not stored."""
+
 # The paths and list keys of the demo's tests, and the two operations that are no paged list.
 PATHS: dict[str, tuple[str, str | None]] = {
     **LISTS,

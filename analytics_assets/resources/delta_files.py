@@ -109,12 +109,12 @@ class DeltaClient(FilesystemClient):
     def complete_load(self, load_id: str) -> None:
         """Records a load, and forgets old ones: whoever looks for the newest reads each record."""
         super().complete_load(load_id)
-        records = self.list_table_files(self.schema.loads_table_name)
-        own = f"{self.schema.name}{FILENAME_SEPARATOR}"
-        # As many as dlt keeps states of a pipeline.
+        # As many as dlt keeps states of a pipeline: all, where that is none.
         kept = self.config.max_state_files
         if kept < 1:
             return
+        records = self.list_table_files(self.schema.loads_table_name)
+        own = f"{self.schema.name}{FILENAME_SEPARATOR}"
         for record in sorted(r for r in records if Path(r).name.startswith(own))[:-kept]:
             self._delete_file(record)
 

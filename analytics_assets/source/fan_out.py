@@ -80,10 +80,10 @@ class FanOut:
         Args:
             name: The child.
             traffic: The requests of the load.
-            tell: Receives a sentence on the progress now and then, after the first ten seconds.
+            tell: Receives a sentence on the progress now and then.
             show: Receives the parents asked so far, and all, each time that one was.
             most_bad_parents: Parents that are not answered from which on no other one is asked.
-            limits: How many parents a load has.
+            limits: How many parents a load has, and when progress is first told.
         """
         self.name = name
         self.limits = limits

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analytics_assets.source.telling import FIRST_PAUSE
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -30,7 +32,7 @@ class Limits:
     fewest_parents: int = 20
     rows_per_load: int = 50_000
     most_again: int = 500
-    quiet_seconds: float = 10.0
+    quiet_seconds: float = FIRST_PAUSE
 
 
 LIMITS = Limits()

@@ -33,7 +33,7 @@ class Sparsely:
         self._next = 0.0
 
     @classmethod
-    def after_a_pause(cls, tell: Tell, pause: float = FIRST_PAUSE) -> Sparsely:
+    def after_a_pause(cls, tell: Tell, pause: float) -> Sparsely:
         """One that tells its first line after a pause, too."""
         sparsely = cls(tell, pause)
         sparsely._next = time.monotonic() + pause

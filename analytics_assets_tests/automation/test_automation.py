@@ -247,7 +247,7 @@ def test_what_is_missing_is_asked_for_at_once_and_then_at_the_pace_of_retries() 
                 definitions,
                 instance,
                 cursor=cursor,
-                evaluation_time=noon + timedelta(0, 60 * later),
+                evaluation_time=noon + timedelta(minutes=later),
             )
             numbers.append(result.total_requested)
             cursor = result.cursor
