@@ -1,4 +1,4 @@
-"""One `make dev`, and one browser, for all tests of pages: both take long to start."""
+"""One `make dev` for all tests of pages, and one browser for each file of them: both are slow."""
 
 from __future__ import annotations
 
@@ -66,9 +66,13 @@ def server(dev_server: DevServer, demo_api: DemoApi, store: DuckDbFile) -> DevSe
     return dev_server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium."""
+    """A headless Chromium.
+
+    It ends with the tests that drive it: as long as it is open, Playwright's event loop counts as
+    running in this thread, and no other test could start one, as Dagster does.
+    """
     with open_browser() as browser:
         yield browser
 
