@@ -4,14 +4,17 @@
 `@pytest.mark.long_but_first(reason=...)` why that has the first case of a test alone. What needs
 another warehouse than DuckDB is long by itself.
 
+In CI, where the environment variable of that name is set, a test that is skipped fails.
+
 What a fixture starts once for each process of tests, and that takes long to start, is started by
 one of them alone: the tests that use it are a group.
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import pytest
@@ -72,6 +75,17 @@ def _texts(item: pytest.Item) -> set[str]:
     callspec = getattr(item, "callspec", None)
     params = callspec.params.values() if callspec else ()
     return {each for each in params if isinstance(each, str)}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fails in CI what was skipped: a promise that nothing holds there."""
+    report = yield
+    is_expected_to_fail = hasattr(report, "wasxfail")
+    if report.skipped and not is_expected_to_fail and "CI" in os.environ:
+        report.outcome = "failed"
+        report.longrepr = f"Skipped, where nothing may be: {report.longreprtext}"
+    return report
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
