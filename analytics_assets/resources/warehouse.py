@@ -23,6 +23,7 @@ from pydantic import Field, PrivateAttr
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from analytics_assets.resources import postgres_lock
+from analytics_assets.resources.dlt_jobs import await_jobs
 from analytics_assets.resources.dlt_settings import set_dlt_defaults
 from analytics_assets.resources.duckdb_damage import refuse_strange_files, telling_damage
 from analytics_assets.resources.duckdb_file import delete_if_half_made, holder, is_held_elsewhere
@@ -63,12 +64,16 @@ class Warehouse(ConfigurableResource):  # type: ignore[type-arg]  # it provides 
         from the destination.
         """
         with TemporaryDirectory(prefix=f"{name}_") as directory:
-            yield dlt.pipeline(
-                pipeline_name=name,
-                pipelines_dir=directory,
-                destination=self._destination(),
-                dataset_name=DATASET,
-            )
+            try:
+                yield dlt.pipeline(
+                    pipeline_name=name,
+                    pipelines_dir=directory,
+                    destination=self._destination(),
+                    dataset_name=DATASET,
+                )
+            finally:
+                # Its jobs need the directory, and the turn of the load is not over before they are.
+                await_jobs()
 
     def open_dataset(self, name: str) -> dlt.Dataset:
         """The dataset with the schema of the resource named, for reading."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,6 +20,7 @@ from dagster import (
     raise_execution_interrupts,
 )
 from dagster._utils.interrupts import capture_interrupts
+from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 
 from analytics_assets.assets.factory import POOL
 from analytics_assets.assets.failures import failing_in_one_sentence
@@ -85,6 +87,31 @@ def test_ctrl_c_at_any_moment_ends_the_run_and_costs_no_row(
     assert kept == {name: len(demo_api.rows(name)) for name in kept}
     project.load_all("deployments", "deployment_events")
     assert_everything_equal(project, demo_api, "deployments", "deployment_events")
+
+
+def test_no_job_outlasts_its_load(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not either where Ctrl-C strikes as its thread starts, which its pool does not know of yet."""
+
+    def jobs() -> list[threading.Thread]:
+        return [each for each in threading.enumerate() if each.name.startswith("dlt-pool")]
+
+    def start(thread: threading.Thread) -> None:
+        start_in_peace(thread)
+        if thread in jobs():
+            raise DagsterExecutionInterruptedError
+
+    def run_slowly(job: DuckDbCopyJob) -> None:
+        time.sleep(0.5)
+        run(job)
+        done.append(job)
+
+    done: list[DuckDbCopyJob] = []
+    start_in_peace, run = threading.Thread.start, DuckDbCopyJob.run
+    monkeypatch.setattr(threading.Thread, "start", start)
+    monkeypatch.setattr(DuckDbCopyJob, "run", run_slowly)
+    assert not project.load("user").success
+    assert jobs() == []
+    assert len(done) == 1
 
 
 def loaded(ending: Ending) -> set[str]:
