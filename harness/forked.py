@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -120,6 +121,8 @@ def _exit_as_python_does(command: Callable[[], object]) -> None:
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
+        # It waits for all threads.
+        threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError):

@@ -40,6 +40,7 @@ class Moment:
         what: A phase of a load, as `killed` has them, or a function as `module:name`.
         number: Its n-th moment in that phase, or the n-th call of the function, from 1.
         seconds: How long after that.
+        lasts: For how many seconds the function does nothing then, before it does its own.
         number_of_signals: How often it is told, each time as long after the time before.
         signal: By what.
     """
@@ -47,6 +48,7 @@ class Moment:
     what: str
     number: int = 1
     seconds: float = 0.0
+    lasts: float = 0.0
     number_of_signals: int = 1
     signal: int = signal.SIGINT
 
@@ -136,6 +138,7 @@ def _lay(moment: Moment, strike: Callable[[], None]) -> None:
     def struck(*args: Any, **kwargs: Any) -> Any:
         if next(calls) == moment.number:
             strike()
+            time.sleep(moment.lasts)
         return function(*args, **kwargs)
 
     setattr(owner, name, struck)

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 from dagster import DagsterLogManager
 
+from analytics_assets.execution.stopping import signal_received
+
 HARMLESS = (
     # Columns are declared, so that they exist before a value comes.
     "did not receive any data during this load",
@@ -24,6 +26,9 @@ class _ToDagster(logging.Handler):
         self._told: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
+        if signal_received():
+            # What a run that is told to end interrupts has not failed.
+            return
         message = record.getMessage()
         if message in self._told or any(words in message for words in HARMLESS):
             return
@@ -33,7 +38,10 @@ class _ToDagster(logging.Handler):
 
 @contextmanager
 def dlt_logs_to(log: DagsterLogManager) -> Iterator[None]:
-    """Lets dlt's own log, on stderr otherwise, go to the log of a run: each message once."""
+    """Lets dlt's own log, on stderr otherwise, go to the log of a run: each message once.
+
+    Where the run is told to end, it goes nowhere from then on: jobs can outlast their load.
+    """
     logger = logging.getLogger("dlt")
     others = logger.handlers[:]
     handler = _ToDagster(log)
@@ -42,4 +50,4 @@ def dlt_logs_to(log: DagsterLogManager) -> Iterator[None]:
         yield
     finally:
         # dlt makes its own handler only where it finds none.
-        logger.handlers[:] = others
+        logger.handlers[:] = [logging.NullHandler()] if signal_received() else others

@@ -30,6 +30,7 @@ from rich.console import Console
 from analytics_assets.execution.run_log import keep_short
 from analytics_assets.execution.stopping import (
     Watch,
+    end_soon,
     exit_code,
     shield_children,
     stop_if_told,
@@ -130,19 +131,20 @@ def _leave_after(context: PlanOrchestrationContext, number: int) -> None:
     """
     if number == signal.SIGINT:
         context.instance.report_run_canceling(context.dagster_run, "Stopped by Ctrl-C.")
-    context.log.addHandler(_Leave(exit_code(number)))
+    context.log.addHandler(_Leave(number))
 
 
 class _Leave(logging.Handler):
     """Ends the process with the next event of a run, which is its last one, when it is recorded."""
 
-    def __init__(self, code: int) -> None:
+    def __init__(self, number: int) -> None:
         super().__init__()
-        self._code = code
+        self._number = number
 
     def emit(self, record: logging.LogRecord) -> None:
         if getattr(record, "dagster_event", None):
-            raise SystemExit(self._code)
+            end_soon(self._number)
+            raise SystemExit(exit_code(self._number))
 
 
 def _show_summary(context: PlanOrchestrationContext, told: int | None) -> None:

@@ -23,6 +23,7 @@ from dagster._utils.interrupts import check_captured_interrupt
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SECONDS_TO_UNWIND = 3.0
+SECONDS_TO_LEAVE = 3.0
 MILLISECONDS_BETWEEN_LOOKS = 200
 
 
@@ -178,6 +179,16 @@ def unshield() -> None:
     """Lets Ctrl-C through again, also where it was inherited from `shield_children`."""
     if threading.current_thread() is threading.main_thread():
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def end_soon(number: int) -> None:
+    """Ends this process within seconds, whatever it does until then.
+
+    Python waits for all threads when it ends, also for one that waits for a warehouse.
+    """
+    timer = threading.Timer(SECONDS_TO_LEAVE, _end_at_once, [number])
+    timer.daemon = True
+    timer.start()
 
 
 def _end_at_once(number: int) -> None:

@@ -58,9 +58,10 @@ def assert_ended(ending: Ending, code: int = 130, by: str = "you") -> None:
 
 
 def assert_stopped(ending: Ending, code: int = 130, by: str = "you") -> None:
-    """Fails unless a command has also ended without any trace."""
+    """Fails unless a command has also ended without any trace, or anything of dlt's."""
     assert_ended(ending, code, by)
     assert "Traceback" not in ending.said
+    assert "dlt: " not in ending.said
 
 
 MOMENTS = {
@@ -87,6 +88,19 @@ def test_ctrl_c_at_any_moment_ends_the_run_and_costs_no_row(
     assert kept == {name: len(demo_api.rows(name)) for name in kept}
     project.load_all("deployments", "deployment_events")
     assert_everything_equal(project, demo_api, "deployments", "deployment_events")
+
+
+JOB = "dlt.destinations.impl.duckdb.duck:DuckDbCopyJob.run"
+
+
+@pytest.mark.long_but_first(reason="runs that are stopped or killed")
+@pytest.mark.parametrize("seconds", [3.5, TIMEOUT], ids=["long", "too long"])
+def test_ctrl_c_ends_a_run_whose_warehouse_is_slow(
+    tmp_path: Path, demo_api: DemoApi, command: Commands, seconds: float
+) -> None:
+    """Jobs of a load go on in threads of their own, for longer than dlt waits for them."""
+    moment = Moment(JOB, lasts=seconds)
+    assert_stopped(command.materialize(tmp_path, demo_api, "analytics/user", moment))
 
 
 def test_no_job_outlasts_its_load(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
