@@ -9,7 +9,7 @@ from analytics_assets.automation.history import build_history_jobs
 from analytics_assets.automation.new_records import build_new_record_sensors
 from analytics_assets.automation.schedules import build_schedules
 from analytics_assets.checks import build_acceptance_job, build_checks
-from analytics_assets.configuration import ANALYTICS, ApiConfig, validate
+from analytics_assets.configuration import ANALYTICS, ApiConfig, read_api
 from analytics_assets.execution.executor import build_executor, ends_with_summary
 from analytics_assets.resources import AlertWebhook, AnalyticsApi, Console, DltRunner, Warehouse
 
@@ -21,17 +21,17 @@ def build_definitions(config: ApiConfig) -> Definitions:
         ConfigurationError: If the configuration is wrong.
         SettingError: If the setting of the automation or of the executor is wrong.
     """
-    validate(config)
+    api = read_api(config)
     executor = build_executor()
     return Definitions(
-        assets=keep_fresh(config, build_assets(config)),
-        asset_checks=build_checks(config),
-        jobs=[*build_history_jobs(config), build_acceptance_job(config)],
-        schedules=build_schedules(config),
+        assets=keep_fresh(api, build_assets(api)),
+        asset_checks=build_checks(api),
+        jobs=[*build_history_jobs(api), build_acceptance_job(api)],
+        schedules=build_schedules(api),
         sensors=[
             build_freshness_sensor(),
-            *build_new_record_sensors(config),
-            build_alert_sensor(config),
+            *build_new_record_sensors(api),
+            build_alert_sensor(api),
         ],
         resources={
             "dlt": DltRunner(),

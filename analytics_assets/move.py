@@ -29,12 +29,12 @@ from dotenv import load_dotenv
 
 from analytics_assets.assets.failures import failing_in_one_sentence
 from analytics_assets.checks.accepted import ACCEPTED, Accepted, keep_accepted, read_accepted
-from analytics_assets.configuration import ApiConfig
-from analytics_assets.configuration.lineage import is_listed_in_full
+from analytics_assets.configuration import Api, ConfigurationError, Resource, read_api
 from analytics_assets.output import lenient
 from analytics_assets.resources import Warehouse
 from analytics_assets.resources.warehouse import DESTINATION
 from analytics_assets.source.bodies import without_nul
+from analytics_assets.source.client import RetryPolicy
 from analytics_assets.source.clock import iso_time
 from analytics_assets.source.columns import LOAD_ID
 from analytics_assets.source.errors import (
@@ -43,8 +43,7 @@ from analytics_assets.source.errors import (
     WarehouseError,
     sentence_of,
 )
-from analytics_assets.source.http import RetryPolicy
-from analytics_assets.source.stored import count_stored, latest_listing, stored_state
+from analytics_assets.source.stored import count_stored, stored_state
 from analytics_assets.source.wording import counted
 
 ROWS_AT_ONCE = 20_000
@@ -98,16 +97,15 @@ def main() -> None:
         sys.exit(sentence_of(str(failure.description)))
 
 
-def _configuration(name: str) -> ApiConfig:
+def _configuration(name: str) -> Api:
     try:
-        config: ApiConfig = resolve_name(name)
-    except (ImportError, AttributeError) as error:
+        return read_api(resolve_name(name))
+    except (ImportError, AttributeError, ConfigurationError) as error:
         raise argparse.ArgumentTypeError(f"{name}: {error}") from error
-    return config
 
 
 @contextmanager
-def _opened(config: ApiConfig, file: Path, target: Warehouse) -> Iterator[_Move]:
+def _opened(api: Api, file: Path, target: Warehouse) -> Iterator[_Move]:
     """A move of the tables that a file holds, which is open meanwhile."""
     if not file.is_file():
         raise SettingError(f"{file} is no file: name the DuckDB file to move.")
@@ -115,29 +113,28 @@ def _opened(config: ApiConfig, file: Path, target: Warehouse) -> Iterator[_Move]
         raise SettingError(f"{DESTINATION} names no other destination: name the new one.")
     source = Warehouse(destination="duckdb")
     with source.opened(LOG):
-        resources = (str(resource["name"]) for resource in config["resources"])
-        names = [name for name in resources if name in source.open_dataset(name).schema.tables]
-        if not names:
+        resources = [
+            resource
+            for name, resource in api.resources.items()
+            if name in source.open_dataset(name).schema.tables
+        ]
+        if not resources:
             raise SettingError(f"{file} holds none of the tables: is it the right file?")
-        yield _Move(config, names, source, target)
+        yield _Move(resources, source, target)
 
 
 class _Move:
     """The tables of some resources, with the state of their assets, on their way."""
 
-    def __init__(
-        self, config: ApiConfig, names: Sequence[str], source: Warehouse, target: Warehouse
-    ) -> None:
+    def __init__(self, resources: Sequence[Resource], source: Warehouse, target: Warehouse) -> None:
         """Moves nothing yet.
 
         Args:
-            config: The API's configuration.
-            names: The resources.
+            resources: The resources.
             source: What to move, opened; it stays as it is.
             target: Where to move it.
         """
-        self._config = config
-        self._names = names
+        self._resources = resources
         self._source = source
         self._target = target
 
@@ -149,9 +146,9 @@ class _Move:
         """
         found: list[str] = []
         with self._target.opened(LOG):
-            for name in self._names:
-                with failing_in_one_sentence(name, RetryPolicy()):
-                    found += self._describe_newer(name)
+            for resource in self._resources:
+                with failing_in_one_sentence(resource.name, RetryPolicy()):
+                    found += self._describe_newer(resource)
         if found:
             raise WarehouseError(
                 "Nothing was moved, for the new warehouse holds what is not from this file: "
@@ -160,14 +157,15 @@ class _Move:
 
     def run(self) -> None:
         """Moves one table after the other, and says so of each."""
-        for name in self._names:
-            with failing_in_one_sentence(name, RetryPolicy()):
-                print(f"{name}: {counted(self._move(name), 'row')}", flush=True)
+        for resource in self._resources:
+            with failing_in_one_sentence(resource.name, RetryPolicy()):
+                print(f"{resource.name}: {counted(self._move(resource), 'row')}", flush=True)
         with failing_in_one_sentence(ACCEPTED, RetryPolicy()):
             self._move_accepted()
 
-    def _describe_newer(self, name: str) -> Sequence[str]:
+    def _describe_newer(self, resource: Resource) -> Sequence[str]:
         """What the target has of a table that is not from this file, if anything."""
+        name = resource.name
         dataset = self._target.open_dataset(name)
         if name not in dataset.schema.tables:
             return []
@@ -175,7 +173,7 @@ class _Move:
         in_file = set[str]().union(*_loads_of(self._source.open_dataset(name), name))
         moved, moved_from = stored_state(dataset, name).get(MOVED, ("", ""))
         last_move = moved if moved_from in in_file else ""
-        if is_listed_in_full(self._config, name):
+        if resource.is_listed_in_full:
             # What was listed last has the load of the move, which is recorded when it is through.
             stored = {load: rows for load, rows in stored.items() if load in recorded}
         newer = {
@@ -190,29 +188,31 @@ class _Move:
         moment = f"loaded at {iso_time(float(max(loads)) * 1000)}, " if loads else ""
         return [f"{name} ({moment}{counted(rows, 'row')})"]
 
-    def _move(self, name: str) -> int:
+    def _move(self, resource: Resource) -> int:
         """Moves a table with the state of its asset; returns the rows that the target holds of it.
 
         Raises:
             WarehouseError: If the target cannot be opened.
         """
+        name = resource.name
         dataset = self._source.open_dataset(name)
-        listing = latest_listing(dataset, name) if is_listed_in_full(self._config, name) else ""
         newest = max(set[str]().union(*_loads_of(dataset, name)), default="")
         state = stored_state(dataset, name)
         with self._target.opened_to_load(name, LOG), self._target.pipeline(name) as pipeline:
-            pipeline.run(_table(dataset, name, state, listing, newest))
+            pipeline.run(_table(dataset, name, state, newest))
             return count_stored(self._target.open_dataset, name)
 
     def _move_accepted(self) -> None:
         """Moves what people have accepted of the checks' findings, unless there is newer."""
-        entries = read_accepted(self._source.open_dataset(self._names[0]))
+        # The schema of any resource will do.
+        name = self._resources[0].name
+        entries = read_accepted(self._source.open_dataset(name))
         with self._target.opened_to_load(ACCEPTED, LOG):
-            known = read_accepted(self._target.open_dataset(self._names[0]))
+            known = read_accepted(self._target.open_dataset(name))
             news = {
-                name: entry
-                for name, entry in entries.items()
-                if Accepted.from_entry(entry).at > Accepted.from_entry(known.get(name, {})).at
+                asset: entry
+                for asset, entry in entries.items()
+                if Accepted.from_entry(entry).at > Accepted.from_entry(known.get(asset, {})).at
             }
             if news:
                 with self._target.pipeline(ACCEPTED) as pipeline:
@@ -234,14 +234,8 @@ def _loads_of(dataset: dlt.Dataset, name: str) -> tuple[set[str], dict[str, int]
     return set(dataset.load_ids(name)), stored
 
 
-def _table(
-    dataset: dlt.Dataset, name: str, state: Mapping[str, Any], listing: str, newest: str
-) -> DltSource:
-    """A table and the state of its asset, as dlt loads them.
-
-    The move is recorded as the latest load of the table: as a listing, it lists what the latest one
-    did, whose rows get its load id.
-    """
+def _table(dataset: dlt.Dataset, name: str, state: Mapping[str, Any], newest: str) -> DltSource:
+    """A table and the state of its asset, as dlt loads them: each row keeps its load id."""
     # Without its columns as hints, what is JSON would become text, as it is in Arrow tables.
     columns = dataset.schema.tables[name]["columns"]
 
@@ -251,17 +245,9 @@ def _table(
         dlt.current.source_state().update({**state, MOVED: [load_id, newest]})
         yield dlt.mark.materialize_table_schema()
         for table in dataset.table(name).iter_arrow(chunk_size=ROWS_AT_ONCE):
-            yield _with_load_id(_without_nul(table, columns), listing, load_id)
+            yield _without_nul(table, columns)
 
     return DltSource(dataset.schema, name, [rows])
-
-
-def _with_load_id(table: pa.Table, listing: str, load_id: str) -> pa.Table:
-    """The rows, those of a listing with another load id."""
-    column = table[LOAD_ID]
-    place = table.schema.get_field_index(LOAD_ID)
-    moved = pc.if_else(pc.equal(column, listing), load_id, column)
-    return table.set_column(place, table.schema.field(place), moved)
 
 
 def _without_nul(table: pa.Table, columns: TTableSchemaColumns) -> pa.Table:

@@ -19,7 +19,7 @@ from dagster_dlt import DagsterDltResource
 from analytics_assets.assets import build_assets
 from analytics_assets.assets.keys import asset_key
 from analytics_assets.assets.load import AssetLoad
-from analytics_assets.configuration import ANALYTICS
+from analytics_assets.configuration import ANALYTICS, read_api
 from analytics_assets.resources import AnalyticsApi, Console, Warehouse
 from harness.demo_api import running_demo_api, settings_of
 
@@ -67,7 +67,7 @@ def _report(what: str, spent: list[float]) -> None:
 def _load(name: str) -> tuple[int, float]:
     """Materializes one asset; returns the rows of its table, and its seconds."""
     result = materialize(
-        build_assets(ANALYTICS),
+        build_assets(read_api(ANALYTICS)),
         selection=[asset_key(name)],
         instance=DagsterInstance.ephemeral(),
         resources={

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from analytics_assets.configuration import ApiConfig, Cadence, iso_time
+from analytics_assets.configuration import ApiConfig, Cadence, iso_time, read_api
 
 Row = dict[str, Any]
 
@@ -140,6 +140,8 @@ BOOKSHOP: ApiConfig = {
         },
     ],
 }
+
+BOOKSHOP_API = read_api(BOOKSHOP)
 
 
 class Bookshop:

@@ -89,7 +89,7 @@ def refused(status: int, message: str = "Not authorized") -> Answer:
 
 
 @contextmanager
-def serving(server: Server, folder: Path, **api: Any) -> Iterator[tuple[Project, ScriptedApi]]:
+def serving(server: Server, folder: Path, **options: Any) -> Iterator[tuple[Project, ScriptedApi]]:
     """Serves it, and a project that loads it."""
     with scripted_api(lambda asked: server.answer(asked)) as scripted:
-        yield Project(folder, scripted.url, **api), scripted
+        yield Project(folder, scripted.url, **options), scripted

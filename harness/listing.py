@@ -11,16 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dlt.sources.helpers.rest_client.client import RESTClient
-
-from analytics_assets.configuration import ANALYTICS, ApiConfig
-from analytics_assets.configuration.lineage import complete_endpoint, resource_named
+from analytics_assets.configuration import Api
 from analytics_assets.resources import AnalyticsApi
-from analytics_assets.source.ahead import session_of
-from analytics_assets.source.paginators import checked_paginator
+from analytics_assets.source.lists import Lists
 from analytics_assets.source.rate_limit import RateLimit
 from analytics_assets.source.telling import silent
 from analytics_assets.source.traffic import Traffic
+from harness.configurations import ANALYTICS_API
 from harness.scripted import Answer, Asked, Script
 
 Row = dict[str, Any]
@@ -88,18 +85,13 @@ def serving(lists: Mapping[str, Callable[[Asked], Answer]]) -> Script:
     return script
 
 
-def read_list(url: str, name: str, parent: str = "", config: ApiConfig = ANALYTICS) -> list[Row]:
+def read_list(url: str, name: str, parent: str = "", api: Api = ANALYTICS_API) -> list[Row]:
     """The rows that a load of a resource reads, of one parent if it has parents."""
-    resource = resource_named(config, name)
-    endpoint = complete_endpoint(config, resource)
-    api = AnalyticsApi(base_url=url, access_token="test", backoff_factor=0.01)  # noqa: S106
-    client = api.client(api.retry_policy(), Traffic(silent), RateLimit(silent, math.inf))
-    rest = RESTClient(client["base_url"], session=session_of(client))
-    pages = rest.paginate(
-        re.sub(r"{resources.*}", parent, str(endpoint["path"])),
-        params=dict(endpoint["params"] or {}),
-        paginator=checked_paginator(config, resource, session_of(client).announce),
-        data_selector=endpoint["data_selector"],
-    )
-    with session_of(client):
-        return [row for page in pages for row in page]
+    resource = api.resources[name]
+    server = AnalyticsApi(base_url=url, access_token="test", backoff_factor=0.01)  # noqa: S106
+    client = server.client(server.retry_policy(), Traffic(silent), RateLimit(silent, math.inf))
+    lists = Lists(resource, client)
+    one = lists.of({"id": parent}) if resource.parent else lists.whole()
+    with client:
+        rows = [row for _, pages in client.fetch([one]) for page in pages for row in page]
+    return [{f: v for f, v in row.items() if f not in resource.inherited} for row in rows]

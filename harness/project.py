@@ -22,10 +22,11 @@ from dagster_dlt import DagsterDltResource
 from analytics_assets.assets import build_assets, load
 from analytics_assets.assets.keys import asset_key
 from analytics_assets.checks import build_acceptance_job, build_checks
-from analytics_assets.configuration import ANALYTICS, ApiConfig
+from analytics_assets.configuration import Api
 from analytics_assets.resources import AnalyticsApi, Console, Warehouse
 from analytics_assets.source.errors import sentence_of
 from analytics_assets.source.limits import LIMITS, Limits
+from harness.configurations import ANALYTICS_API
 from harness.demo_api import PARENTS, RESOURCES, TOKEN, DemoApi, Key
 from harness.stores import WAREHOUSE, DuckDbFile, Row, Store
 
@@ -42,20 +43,20 @@ class Project:
         self,
         folder: Path,
         url: str,
-        config: ApiConfig = ANALYTICS,
+        api: Api = ANALYTICS_API,
         instance: DagsterInstance | None = None,
         warehouse: Warehouse | None = None,
         store: Store | None = None,
         limits: Limits = LIMITS,
-        **api: Any,
+        **settings: Any,
     ) -> None:
         self.file = folder / WAREHOUSE
         self.store = store or DuckDbFile(self.file)
-        self._config = config
-        self._assets = build_assets(config, limits)
+        self._api = api
+        self._assets = build_assets(api, limits)
         self._instance = instance or DagsterInstance.ephemeral()
         # Waits that the API does not ask for are short in tests.
-        options = {"base_url": url, "access_token": TOKEN, "backoff_factor": 0.01, **api}
+        options = {"base_url": url, "access_token": TOKEN, "backoff_factor": 0.01, **settings}
         self._resources = {
             "dlt": DagsterDltResource(),
             "api": AnalyticsApi(**options),
@@ -101,7 +102,7 @@ class Project:
         return (
             Definitions(
                 assets=self._assets,
-                asset_checks=build_checks(self._config),
+                asset_checks=build_checks(self._api),
                 resources=self._resources,
                 jobs=[define_asset_job("checks", selected)],
             )
@@ -112,7 +113,7 @@ class Project:
     def accept(self, *names: str) -> ExecuteInProcessResult:
         """Accepts what the checks of the resources named have found, of all without names."""
         keys = [asset_key(name).to_user_string() for name in names]
-        job = build_acceptance_job(self._config)
+        job = build_acceptance_job(self._api)
         return (
             Definitions(jobs=[job], resources=self._resources)
             .resolve_job_def(job.name)

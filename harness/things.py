@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analytics_assets.configuration import ApiConfig, Cadence, FieldType, ResourceConfig
+from analytics_assets.configuration import Api, Cadence, FieldType, ResourceConfig, read_api
 
 HOURLY: Cadence = {
     "name": "hourly",
@@ -15,14 +15,16 @@ HOURLY: Cadence = {
 }
 
 
-def api_of(*resources: ResourceConfig) -> ApiConfig:
+def api_of(*resources: ResourceConfig) -> Api:
     """An API of some resources, each list one page."""
-    return {
-        "retry_stale": "*/15 * * * *",
-        "history_start": "2016-01-01",
-        "resource_defaults": {"primary_key": "id", "endpoint": {"paginator": "single_page"}},
-        "resources": list(resources),
-    }
+    return read_api(
+        {
+            "retry_stale": "*/15 * * * *",
+            "history_start": "2016-01-01",
+            "resource_defaults": {"primary_key": "id", "endpoint": {"paginator": "single_page"}},
+            "resources": list(resources),
+        }
+    )
 
 
 def things(**fields: FieldType) -> ResourceConfig:

@@ -5,14 +5,15 @@ import warnings
 
 from dagster import CodeReferencesMetadataValue, LocalFileCodeReference
 
-from analytics_assets.configuration import analytics
+from analytics_assets.configuration import Resource, analytics
 
 
-def code_reference(name: str) -> CodeReferencesMetadataValue:
+def code_reference(resource: Resource) -> CodeReferencesMetadataValue:
     """The file of the configuration, and the line of the resource if it is there."""
     file = analytics.__file__
     lines = enumerate(linecache.getlines(file), start=1)
-    line = next((number for number, text in lines if f'"name": "{name}"' in text), None)
+    said = f'"name": "{resource.name}"'
+    line = next((number for number, text in lines if said in text), None)
     with warnings.catch_warnings():
         # Dagster calls references to code a beta, which is no news for a user of this project.
         warnings.simplefilter("ignore")

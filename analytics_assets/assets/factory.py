@@ -29,14 +29,7 @@ from analytics_assets.assets.load import AssetLoad
 from analytics_assets.assets.outage import NOT_TRIED, is_down
 from analytics_assets.assets.translator import ResourceTranslator
 from analytics_assets.assets.window_config import WindowConfig
-from analytics_assets.configuration import ApiConfig
-from analytics_assets.configuration.lineage import (
-    complete_endpoint,
-    may_load_months_at_once,
-    parent_name,
-    reloadable_resources,
-    resource_named,
-)
+from analytics_assets.configuration import Api, Resource
 from analytics_assets.resources import AnalyticsApi, Console, Warehouse
 from analytics_assets.source.limits import LIMITS, Limits
 from analytics_assets.source.probe import probe
@@ -53,15 +46,14 @@ POOL = "analytics_api"
 """The pool of all that ask the API: `dagster.yaml` limits how many do at a time."""
 
 
-def build_assets(config: ApiConfig, limits: Limits = LIMITS) -> list[AssetsDefinition]:
+def build_assets(api: Api, limits: Limits = LIMITS) -> list[AssetsDefinition]:
     """The assets of all resources, in the order of the configuration."""
-    return [_build_asset(config, str(resource["name"]), limits) for resource in config["resources"]]
+    return [_build_asset(resource, limits) for resource in api.resources.values()]
 
 
-def build_load(api_config: ApiConfig, name: str, limits: Limits = LIMITS) -> Load:
+def build_load(resource: Resource, limits: Limits = LIMITS) -> Load:
     """What loads a resource in a step of any kind, and returns what the step is to report."""
-    translator = ResourceTranslator(api_config)
-    months_at_once = may_load_months_at_once(api_config, name)
+    name, translator = resource.name, ResourceTranslator(resource)
 
     def load(
         context: Context,
@@ -72,9 +64,9 @@ def build_load(api_config: ApiConfig, name: str, limits: Limits = LIMITS) -> Loa
         config: WindowConfig,
     ) -> dict[str, Any]:
         with failing_in_one_sentence(name, api.retry_policy()):
-            _require_api(context, api_config, name, api)
+            _require_api(context, resource, api)
             window = config.window()
-            months = window.months if window and months_at_once else []
+            months = window.months if window and resource.may_load_months_at_once else []
             with (
                 searching_new_objects_alone(),
                 dlt_logs_to(context.log),
@@ -82,7 +74,7 @@ def build_load(api_config: ApiConfig, name: str, limits: Limits = LIMITS) -> Loa
                 console.progress(name) as show,
             ):
                 asset_load = AssetLoad(
-                    api_config, name, api, warehouse, turn, window, context.log.info, show, limits
+                    resource, api, warehouse, turn, window, context.log.info, show, limits
                 )
                 for source in asset_load.sources():
                     with warehouse.pipeline(name) as pipeline:
@@ -96,8 +88,8 @@ def build_load(api_config: ApiConfig, name: str, limits: Limits = LIMITS) -> Loa
     return load
 
 
-def _build_asset(api_config: ApiConfig, name: str, limits: Limits) -> AssetsDefinition:
-    load = build_load(api_config, name, limits)
+def _build_asset(resource: Resource, limits: Limits) -> AssetsDefinition:
+    name, load = resource.name, build_load(resource, limits)
 
     def load_what_is_new(
         context: AssetExecutionContext,
@@ -121,24 +113,23 @@ def _build_asset(api_config: ApiConfig, name: str, limits: Limits) -> AssetsDefi
         loaded = load(context, dlt, api, warehouse, console, config)
         yield MaterializeResult(asset_key=asset_key(name), metadata=loaded)
 
-    is_reloadable = name in reloadable_resources(api_config)
     # What `dlt_assets` does, but for what the specs hold: an asset keeps the metadata that it was
     # made with, whatever `map_asset_specs` takes out of it later.
-    as_asset = multi_asset(name=name, specs=_specs(api_config, name), can_subset=True, pool=POOL)
-    return as_asset(load_what_is_new_or_a_window if is_reloadable else load_what_is_new)
+    as_asset = multi_asset(name=name, specs=_specs(resource), can_subset=True, pool=POOL)
+    return as_asset(load_what_is_new_or_a_window if resource.is_reloadable else load_what_is_new)
 
 
-def _specs(config: ApiConfig, name: str) -> list[AssetSpec]:
+def _specs(resource: Resource) -> list[AssetSpec]:
     specs = build_dlt_asset_specs(
-        dlt_source=_named_source(name),
+        dlt_source=_named_source(resource.name),
         # A load makes its own pipeline: one made here would create a directory at import.
         dlt_pipeline=None,  # type: ignore[arg-type]
-        dagster_dlt_translator=ResourceTranslator(config),
+        dagster_dlt_translator=ResourceTranslator(resource),
     )
     return [*map(_without_objects, specs)]
 
 
-def _require_api(context: Context, config: ApiConfig, name: str, api: AnalyticsApi) -> None:
+def _require_api(context: Context, resource: Resource, api: AnalyticsApi) -> None:
     """Ends a load at once where the run has found out that the API is down.
 
     Raises:
@@ -146,17 +137,16 @@ def _require_api(context: Context, config: ApiConfig, name: str, api: AnalyticsA
     """
 
     def ask_once() -> None:
-        resource = resource_named(config, name)
         # What a child asks for is known once its parents are.
-        if parent_name(resource) is None:
+        if resource.parent is None:
             once = replace(api.retry_policy(), max_retries=0)
             client = api.client(once, Traffic(silent), RateLimit(silent, longest_wait=math.inf))
-            with failing_in_one_sentence(name, once):
-                probe(complete_endpoint(config, resource), client, once)
+            with failing_in_one_sentence(resource.name, once):
+                probe(resource, client, once)
 
     if is_down(context.instance, context.run.run_id, ask_once):
         why = f"the API at {api.address()} did not answer"
-        raise Failure(f"{name} was not tried: {why}.", metadata={NOT_TRIED: why})
+        raise Failure(f"{resource.name} was not tried: {why}.", metadata={NOT_TRIED: why})
 
 
 def _without_objects(spec: AssetSpec) -> AssetSpec:

@@ -13,19 +13,12 @@ from dlt.extract import DltSource
 
 from analytics_assets.assets.preview import newest_rows, time_column
 from analytics_assets.assets.translator import request_of
-from analytics_assets.configuration import ApiConfig
-from analytics_assets.configuration.lineage import (
-    how_it_is_loaded,
-    is_listed_in_full,
-    resource_named,
-)
+from analytics_assets.configuration.resource import Resource
 from analytics_assets.pictures import draw_pictures
 from analytics_assets.resources import AnalyticsApi, Warehouse
 from analytics_assets.resources.one_load import Turn
 from analytics_assets.resources.place import address_without_secrets, place_of
 from analytics_assets.resources.warehouse import DATASET
-from analytics_assets.source.ahead import session_of
-from analytics_assets.source.batches import Collector
 from analytics_assets.source.changes import Changes
 from analytics_assets.source.clock import iso_time
 from analytics_assets.source.coverage import Coverage, note_window
@@ -33,13 +26,13 @@ from analytics_assets.source.errors import AnalyticsApiError
 from analytics_assets.source.explanation import explain_parents
 from analytics_assets.source.fan_out import FanOut
 from analytics_assets.source.limits import Limits
-from analytics_assets.source.pending import parent_identity, pending_parents
+from analytics_assets.source.load import Job, build_source
+from analytics_assets.source.pending import parent_identity
 from analytics_assets.source.phases import Phase, phases_of, seconds_in
 from analytics_assets.source.rate_limit import RateLimit
 from analytics_assets.source.repeated_ids import Key
-from analytics_assets.source.rest import build_source
 from analytics_assets.source.stored import (
-    count_no_longer_listed,
+    count_deleted,
     count_stored,
     suspected_secrets,
 )
@@ -59,8 +52,7 @@ class AssetLoad:
 
     def __init__(
         self,
-        config: ApiConfig,
-        name: str,
+        resource: Resource,
         api: AnalyticsApi,
         warehouse: Warehouse,
         turn: Turn,
@@ -72,8 +64,7 @@ class AssetLoad:
         """Begins with nothing loaded.
 
         Args:
-            config: The API's configuration.
-            name: The resource to load.
+            resource: The resource to load.
             api: Where it is loaded from.
             warehouse: Where it is loaded to.
             turn: The turn of the load, with an open connection to the warehouse.
@@ -82,9 +73,8 @@ class AssetLoad:
             show: Receives the parents of a child that were asked for, and all, as it goes on.
             limits: How much is done at a time.
         """
-        self._config = config
-        self._name = name
-        self._resource = resource_named(config, name)
+        self._resource = resource
+        self._name = name = resource.name
         self._api = api
         self._warehouse = warehouse
         self._turn = turn
@@ -96,8 +86,8 @@ class AssetLoad:
         told_sparsely = Sparsely(tell)
         self._traffic = Traffic(told_sparsely)
         self._rate_limit = RateLimit(told_sparsely, api.retry_policy().max_wait)
-        self._fan_out = FanOut(name, self._traffic, tell, show, api.most_bad_parents, limits)
-        self._watermark = Watermark(config, name, tell)
+        self._fan_out = FanOut(resource, self._traffic, tell, show, api.most_bad_parents, limits)
+        self._watermark = Watermark(resource, tell)
         self._address = ""
         self._brought = 0
         self._unchanged = 0
@@ -110,30 +100,26 @@ class AssetLoad:
         """The sources of the loads; each is to be loaded before the next one is asked for."""
         self._tell(f"{request_of(self._resource)}: {self._what_is_asked_for()}.")
         client = self._api.client(self._api.retry_policy(), self._traffic, self._rate_limit)
-        self._address = address_without_secrets(str(client["base_url"]))
-        collector = Collector(self._traffic, self._limits.rows_per_batch)
+        self._address = address_without_secrets(client.base_url)
+        job = Job(
+            self._resource,
+            client,
+            self._traffic,
+            self._fan_out,
+            self._watermark,
+            self._limits,
+            self._api.start(),
+            self._window,
+            self._api.most_rows_gone,
+        )
         is_over = False
-        with session_of(client):
+        with client:
             while not is_over:
                 self._turn.go_on()
                 # Each load changes schemas: what is opened for one is not to serve the next.
                 open_dataset = cache(self._warehouse.open_dataset)
-                changes = Changes(
-                    self._config, self._name, open_dataset, self._fan_out, self._window
-                )
-                yield build_source(
-                    self._config,
-                    self._name,
-                    client=client,
-                    open_dataset=open_dataset,
-                    changes=changes,
-                    fan_out=self._fan_out,
-                    watermark=self._watermark,
-                    collector=collector,
-                    start=self._api.start(),
-                    window=self._window,
-                )
-                collector.check_that_all_passed(self._name)
+                changes = Changes(self._resource, open_dataset)
+                yield build_source(job, open_dataset, changes)
                 self._brought += changes.brought
                 self._unchanged += changes.unchanged
                 self._merged += changes.merged
@@ -170,7 +156,7 @@ class AssetLoad:
         is_refused = fan_out.is_given_up and all(each.is_refused for each in fan_out.bad)
         if not fan_out.was_answered and not fan_out.may_be_of_few and not is_refused:
             raise fan_out.bad[0].error
-        key_of = parent_identity(self._config, self._name).key_of
+        key_of = parent_identity(self._resource).key_of
         bad = [("/".join(key_of(each.parent)), each) for each in fan_out.bad]
         raise AnalyticsApiError(
             explain_parents(self._name, bad, len(fan_out.asked_keys), fan_out.is_given_up)
@@ -204,7 +190,7 @@ class AssetLoad:
             **seconds_in(self._phases),
             "seconds": round(time.monotonic() - self._started, 2),
             **self._watermarks(),
-            "newest_rows": newest_rows(self._config, self._resource, self._client),
+            "newest_rows": newest_rows(self._resource, self._client),
         }
         suspected = suspected_secrets(open_dataset, self._name)
         if withheld := undecided(self._resource, suspected):
@@ -213,10 +199,8 @@ class AssetLoad:
         if self._merged:
             named = ["/".join(map(str, key)) for key in self._merged[:MOST_MERGED_NAMED]]
             report |= {"rows_merged": len(self._merged), "keys_merged": ", ".join(named)}
-        if is_listed_in_full(self._config, self._name):
-            report["rows_no_longer_listed"] = count_no_longer_listed(
-                open_dataset, self._name, pending_parents(self._state)
-            )
+        if self._resource.is_listed_in_full:
+            report["rows_no_longer_listed"] = count_deleted(open_dataset, self._name)
         requests = counted(self._traffic.requests, "request")
         self._tell(
             f"{counted(new, 'row')} new, {brought - new} changed, {self._unchanged} unchanged; "
@@ -251,7 +235,7 @@ class AssetLoad:
 
     def _what_is_asked_for(self) -> str:
         if self._window is None:
-            return how_it_is_loaded(self._config, self._resource)
+            return self._resource.how_it_is_loaded
         start, end = map(iso_time, self._window)
         return f"again from {start} to {end}"
 

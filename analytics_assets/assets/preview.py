@@ -10,8 +10,7 @@ from typing import Any, TypeAlias
 from dagster import MetadataValue, TableColumn, TableMetadataValue, TableRecord, TableSchema
 from dlt.destinations.sql_client import SqlClientBase
 
-from analytics_assets.configuration import ApiConfig, ResourceConfig
-from analytics_assets.configuration.lineage import cursor_field, inherited_columns, key_columns
+from analytics_assets.configuration import Resource
 from analytics_assets.configuration.secret_names import secrecy_of
 from analytics_assets.source.clock import epoch_milliseconds
 from analytics_assets.source.columns import LOAD_ID
@@ -37,13 +36,10 @@ TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
 ADDRESS = re.compile(r"https?://|[\w-]+(\.[\w-]+)+(/|$)")
 
 
-def newest_rows(
-    config: ApiConfig, resource: ResourceConfig, client: SqlClientBase[Any]
-) -> TableMetadataValue:
+def newest_rows(resource: Resource, client: SqlClientBase[Any]) -> TableMetadataValue:
     """The newest rows of a resource's table: names, states and times before ids, no secrets.
 
     Args:
-        config: The API's configuration.
         resource: The resource.
         client: An open connection to the warehouse.
     """
@@ -51,37 +47,37 @@ def newest_rows(
     newest = client.escape_column_name(time_column(resource))
     rows = client.execute_sql(
         f"SELECT {', '.join(map(client.escape_column_name, columns))} "  # noqa: S608 - our own names
-        f"FROM {client.make_qualified_table_name(str(resource['name']))} "
+        f"FROM {client.make_qualified_table_name(resource.name)} "
         f"ORDER BY CASE WHEN {newest} IS NULL THEN 1 ELSE 0 END, {newest} DESC LIMIT {ROWS}"
     )
     records = _readable(columns, rows or [])
-    chosen = _chosen(columns, records, time_column(resource), key_columns(config, resource))
+    chosen = _chosen(columns, records, time_column(resource), resource.key)
     return MetadataValue.table(
         [TableRecord({column: record[column] for column in chosen}) for record in records],
         schema=TableSchema([TableColumn(column, type=_type(records, column)) for column in chosen]),
     )
 
 
-def _is_secret(resource: ResourceConfig, column: str) -> bool:
+def _is_secret(resource: Resource, column: str) -> bool:
     """Whether a column may hold a secret, also one that is to be stored."""
-    named = [*resource.get("withheld", []), *resource.get("store", [])]
+    named = [*resource.withheld, *resource.store]
     is_named = column.casefold() in {path.partition(".")[0].casefold() for path in named}
-    is_text = resource["fields"].get(column) == "string"
+    is_text = resource.fields.get(column) == "string"
     return is_named or (is_text and bool(secrecy_of(column)))
 
 
-def time_column(resource: ResourceConfig) -> str:
+def time_column(resource: Resource) -> str:
     """The column that tells how new a row is: the API's own time, or else the load's."""
-    times = [cursor_field(resource), *resource.get("times", [])]
-    if resource["fields"].get(CREATED_AT) == "number":
+    times = [resource.cursor_field, *resource.times]
+    if resource.fields.get(CREATED_AT) == "number":
         times.append(CREATED_AT)
     return next(filter(None, times), LOAD_ID)
 
 
-def _plain_columns(resource: ResourceConfig) -> list[str]:
+def _plain_columns(resource: Resource) -> list[str]:
     """The columns that hold neither secrets nor arrays and objects."""
-    nested = {field for field, word in resource["fields"].items() if word in ("array", "object")}
-    declared = [*resource["fields"], *inherited_columns(resource)]
+    nested = {field for field, word in resource.fields.items() if word in ("array", "object")}
+    declared = [*resource.fields, *resource.inherited]
     return [c for c in declared if c not in nested and not _is_secret(resource, c)]
 
 

@@ -25,8 +25,7 @@ from analytics_assets.automation.incidents import (
     from_cursor,
 )
 from analytics_assets.automation.switch import sensor_status
-from analytics_assets.configuration import ApiConfig
-from analytics_assets.configuration.lineage import reload_jobs
+from analytics_assets.configuration import Api
 from analytics_assets.resources.alert_webhook import ALERT_WEBHOOK, AlertNotSentError, AlertWebhook
 
 SECONDS_BETWEEN_TICKS = 30
@@ -34,9 +33,9 @@ MOST_LINES = 10
 """Problems that one message spells out."""
 
 
-def build_alert_sensor(config: ApiConfig) -> SensorDefinition:
+def build_alert_sensor(api: Api) -> SensorDefinition:
     """The sensor that alerts."""
-    reloads = {job: [*map(asset_key, names)] for job, names in reload_jobs(config).items()}
+    reloads = {job: [*map(asset_key, names)] for job, names in api.reload_jobs.items()}
 
     @sensor(
         name="alerts",

@@ -20,13 +20,12 @@ from dagster import (
 )
 
 from analytics_assets.automation.switch import sensor_status
-from analytics_assets.configuration import ApiConfig, Cadence
-from analytics_assets.configuration.lineage import resource_named
+from analytics_assets.configuration import Api, Cadence
 
 
-def keep_fresh(config: ApiConfig, assets: Iterable[AssetsDefinition]) -> Sequence[AssetsDefinition]:
+def keep_fresh(api: Api, assets: Iterable[AssetsDefinition]) -> Sequence[AssetsDefinition]:
     """The assets, each with its freshness policy and the condition on which it is loaded."""
-    return map_asset_specs(partial(_keep_fresh, config), assets)
+    return map_asset_specs(partial(_keep_fresh, api), assets)
 
 
 def build_freshness_sensor() -> AutomationConditionSensorDefinition:
@@ -39,11 +38,10 @@ def build_freshness_sensor() -> AutomationConditionSensorDefinition:
     )
 
 
-def _keep_fresh(config: ApiConfig, spec: AssetSpec) -> AssetSpec:
-    cadence = resource_named(config, spec.key.path[-1])["cadence"]
+def _keep_fresh(api: Api, spec: AssetSpec) -> AssetSpec:
     return spec.replace_attributes(
-        freshness_policy=_policy(cadence),
-        automation_condition=_stale_or_missing(config["retry_stale"]),
+        freshness_policy=_policy(api.resources[spec.key.path[-1]].cadence),
+        automation_condition=_stale_or_missing(api.retry_stale),
     )
 
 

@@ -6,8 +6,8 @@ month is run configuration (Dagster, `PartitionedConfig`), so that what the sche
 bound to it, nor moved by it.
 """
 
-from collections.abc import Iterator
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from dagster import (
     AssetCheckEvaluation,
@@ -41,13 +41,7 @@ from analytics_assets.assets import POOL, build_load
 from analytics_assets.assets.keys import asset_key
 from analytics_assets.assets.window_config import ReloadConfig
 from analytics_assets.checks import build_check_run
-from analytics_assets.configuration import ApiConfig
-from analytics_assets.configuration.lineage import (
-    parent_name,
-    reload_jobs,
-    reloadable_resources,
-    resource_named,
-)
+from analytics_assets.configuration import Api, Resource
 from analytics_assets.resources import AnalyticsApi, Console, Warehouse
 from analytics_assets.source.wording import listed
 
@@ -59,34 +53,44 @@ AFTER = "after"
 """The input by which a child waits for its parent."""
 
 
-def build_history_jobs(config: ApiConfig) -> list[JobDefinition]:
+class _Reload(NamedTuple):
+    """A resource, and the operation that loads a window of it."""
+
+    resource: Resource
+    load: OpDefinition
+
+
+def build_history_jobs(api: Api) -> list[JobDefinition]:
     """The jobs that load the past again; none where no resource has a history."""
-    reloads = {name: _build_reload(config, name) for name in reloadable_resources(config)}
+    reloads = {
+        name: _Reload(resource, _build_reload(resource))
+        for name, resource in api.resources.items()
+        if resource.is_reloadable
+    }
     return [
-        _build_history_job(job, config, {name: reloads[name] for name in names})
-        for job, names in reload_jobs(config).items()
+        _build_history_job(job, api.history_start, [reloads[name] for name in names])
+        for job, names in api.reload_jobs.items()
     ]
 
 
-def _build_history_job(
-    job: str, config: ApiConfig, reloads: dict[str, OpDefinition]
-) -> JobDefinition:
+def _build_history_job(job: str, history_start: str, reloads: Sequence[_Reload]) -> JobDefinition:
     # The current month is one of them, too.
-    months = MonthlyPartitionsDefinition(config["history_start"], end_offset=1)
+    months = MonthlyPartitionsDefinition(history_start, end_offset=1)
 
     def window_of(month: str) -> dict[str, Any]:
         start, end = months.time_window_for_partition_key(month)
         window = {"start": start.isoformat(), "end": end.isoformat()}
         return {"ops": {WINDOW: {"config": window}}}
 
+    names = [resource.name for resource, _ in reloads]
     description = (
-        f"Loads a past window of {listed(list(reloads))} again. Whole months: under *Partitions*, "
+        f"Loads a past window of {listed(names)} again. Whole months: under *Partitions*, "
         "press *Launch backfill*. Any window: in the *Launchpad*, write its start and end."
     )
     return GraphDefinition(
         name=job,
         description=description,
-        node_defs=[_build_window(f"{job}_{WINDOW}", config, reloads)],
+        node_defs=[_build_window(f"{job}_{WINDOW}", reloads)],
         dependencies={NodeInvocation(f"{job}_{WINDOW}", alias=WINDOW): {}},
     ).to_job(
         config=PartitionedConfig(partitions_def=months, run_config_for_partition_key_fn=window_of),
@@ -95,33 +99,31 @@ def _build_history_job(
     )
 
 
-def _build_window(
-    name: str, config: ApiConfig, reloads: dict[str, OpDefinition]
-) -> GraphDefinition:
+def _build_window(name: str, reloads: Sequence[_Reload]) -> GraphDefinition:
     """What loads one window, written once, of several resources: parents before children."""
+    names = [resource.name for resource, _ in reloads]
 
     def to_each(window: dict[str, Any]) -> dict[str, Any]:
-        return {resource: {"config": window} for resource in reloads}
+        return {resource: {"config": window} for resource in names}
 
-    parents = {resource: parent_name(resource_named(config, resource)) for resource in reloads}
     return GraphDefinition(
         name=name,
-        description=f"Loads {listed(list(reloads))} of a window again.",
-        node_defs=list(reloads.values()),
+        description=f"Loads {listed(names)} of a window again.",
+        node_defs=[load for _, load in reloads],
         dependencies={
-            NodeInvocation(reload.name, alias=resource): (
-                {AFTER: DependencyDefinition(parent)}
-                if (parent := parents[resource]) in reloads
+            NodeInvocation(load.name, alias=resource.name): (
+                {AFTER: DependencyDefinition(resource.parent.resource.name)}
+                if resource.parent and resource.parent.resource.name in names
                 else {}
             )
-            for resource, reload in reloads.items()
+            for resource, load in reloads
         },
         config=ConfigMapping(to_each, config_schema=ReloadConfig.to_config_schema().as_field()),
     )
 
 
-def _build_reload(config: ApiConfig, name: str) -> OpDefinition:
-    load, run_checks = build_load(config, name), build_check_run(config, name)
+def _build_reload(resource: Resource) -> OpDefinition:
+    name, load, run_checks = resource.name, build_load(resource), build_check_run(resource)
 
     @op(
         name=f"window_of_{name}",

@@ -19,7 +19,7 @@ from dagster import (
 from analytics_assets.assets.keys import asset_key
 from analytics_assets.automation.runs import has_unfinished_run
 from analytics_assets.automation.switch import sensor_status
-from analytics_assets.configuration import ApiConfig
+from analytics_assets.configuration import Api, Resource
 from analytics_assets.resources import AnalyticsApi
 from analytics_assets.source.explanation import explain
 from analytics_assets.source.newest import Newest, ask_for_newest
@@ -60,16 +60,14 @@ class Place:
         return json.dumps({"newest": self.newest, "resume_at": self.resume_at})
 
 
-def build_new_record_sensors(config: ApiConfig) -> list[SensorDefinition]:
+def build_new_record_sensors(api: Api) -> list[SensorDefinition]:
     """A sensor for each resource that can be asked for its newest record alone."""
-    return [
-        _build_sensor(config, str(resource["name"]))
-        for resource in config["resources"]
-        if "newest_params" in resource
-    ]
+    return [_build_sensor(each) for each in api.resources.values() if each.newest_params]
 
 
-def _build_sensor(config: ApiConfig, name: str) -> SensorDefinition:
+def _build_sensor(resource: Resource) -> SensorDefinition:
+    name = resource.name
+
     @sensor(
         name=f"new_{name}",
         description=f"Asks for the newest of {name}, and loads them and what depends on them.",
@@ -83,24 +81,24 @@ def _build_sensor(config: ApiConfig, name: str) -> SensorDefinition:
             return _skip(place, "The run for the last new record has not finished.")
         if place.resume_at > time.time():
             return _skip(place, f"The API asked to wait until {_clock(place.resume_at)}.")
-        return _look(config, name, api, place)
+        return _look(resource, api, place)
 
     return new_records
 
 
-def _look(config: ApiConfig, name: str, api: AnalyticsApi, place: Place) -> SensorResult:
+def _look(resource: Resource, api: AnalyticsApi, place: Place) -> SensorResult:
     retry = replace(api.retry_policy(), max_retries=0, timeout=min(api.timeout, LONGEST_SILENCE))
     rate_limit = RateLimit(silent, longest_wait=math.inf)
     try:
-        newest = ask_for_newest(config, name, api.client(retry, Traffic(silent), rate_limit))
+        newest = ask_for_newest(resource, api.client(retry, Traffic(silent), rate_limit))
     except Exception as error:
-        explanation = explain(error, name, retry)
+        explanation = explain(error, resource.name, retry)
         if explanation is None:
             raise
         return _skip(_resumed(place, rate_limit), explanation.sentence)
     place = _resumed(place, rate_limit)
     if newest is None or not newest.is_newer_than(place.newest):
-        return _skip(place, f"No new record of {name}.")
+        return _skip(place, f"No new record of {resource.name}.")
     return SensorResult(
         # The key keeps a tick that is repeated after a crash from requesting a second run.
         run_requests=[RunRequest(run_key=f"{newest.moment}/{newest.key}")],

@@ -14,18 +14,18 @@ from dagster import (
 from analytics_assets.assets.keys import asset_key
 from analytics_assets.automation.runs import has_unfinished_run
 from analytics_assets.automation.switch import schedule_status
-from analytics_assets.configuration import ApiConfig, Cadence
+from analytics_assets.configuration import Api, Cadence
 from analytics_assets.source.wording import listed
 
 
-def build_schedules(config: ApiConfig) -> list[ScheduleDefinition]:
+def build_schedules(api: Api) -> list[ScheduleDefinition]:
     """The schedules of all cadences, in the order in which the configuration uses them."""
-    by_name = {resource["cadence"]["name"]: resource["cadence"] for resource in config["resources"]}
-    return [_build_schedule(config, cadence) for cadence in by_name.values()]
+    by_name = {each.cadence["name"]: each.cadence for each in api.resources.values()}
+    return [_build_schedule(api, cadence) for cadence in by_name.values()]
 
 
-def _build_schedule(config: ApiConfig, cadence: Cadence) -> ScheduleDefinition:
-    names = [str(r["name"]) for r in config["resources"] if r["cadence"] == cadence]
+def _build_schedule(api: Api, cadence: Cadence) -> ScheduleDefinition:
+    names = [name for name, each in api.resources.items() if each.cadence == cadence]
     return ScheduleDefinition(
         name=cadence["name"],
         description=f"Loads what is new of {listed(names)}.",

@@ -41,14 +41,13 @@ from analytics_assets.checks.factory import evaluate
 from analytics_assets.checks.parents import find_orphans
 from analytics_assets.checks.table import Table
 from analytics_assets.checks.times import find_implausible_times
-from analytics_assets.configuration import ApiConfig
-from analytics_assets.configuration.lineage import is_listed_in_full, parent_name
+from analytics_assets.configuration import Api, Resource
 from analytics_assets.resources import Warehouse
+from analytics_assets.source.client import RetryPolicy
 from analytics_assets.source.errors import SettingError
-from analytics_assets.source.http import RetryPolicy
 
 DESCRIPTION = """Accepts what the checks have found, as it is now, so that they pass again: rows
-and parents that the API no longer lists, an empty list, new columns, rows deleted in the warehouse,
+and parents that the API no longer lists, new columns, rows deleted in the warehouse,
 implausible times. What is found later warns again. No row is changed. Launch it as it is, or leave
 in the configuration only the assets whose findings are right."""
 
@@ -64,10 +63,9 @@ class Choice(Config):
     )
 
 
-def build_acceptance_job(api_config: ApiConfig) -> JobDefinition:
+def build_acceptance_job(api: Api) -> JobDefinition:
     """The job; launched without a configuration, it accepts the findings of all assets."""
-    names = [str(resource["name"]) for resource in api_config["resources"]]
-    keys = {asset_key(name).to_user_string(): name for name in names}
+    by_key = {asset_key(name).to_user_string(): each for name, each in api.resources.items()}
 
     @op(description=DESCRIPTION)
     def accept(context: OpExecutionContext, config: Choice, warehouse: Warehouse) -> None:
@@ -76,7 +74,7 @@ def build_acceptance_job(api_config: ApiConfig) -> JobDefinition:
             dlt_logs_to(context.log),
             warehouse.opened_to_load(ACCEPTED, context.log) as turn,
         ):
-            tables = _open_tables(api_config, _chosen(keys, config.assets), warehouse, turn.client)
+            tables = _open_tables(_chosen(by_key, config.assets), warehouse, turn.client)
             accepted = {table.name: acceptable(table) for table in tables}
             before = _evaluate(tables, context.instance)
             with warehouse.pipeline(ACCEPTED) as pipeline:
@@ -93,7 +91,7 @@ def build_acceptance_job(api_config: ApiConfig) -> JobDefinition:
     @job(
         name=JOB,
         description=DESCRIPTION,
-        config={"ops": {accept.name: {"config": {"assets": list(keys)}}}},
+        config={"ops": {accept.name: {"config": {"assets": list(by_key)}}}},
     )
     def accept_findings() -> None:
         accept()
@@ -103,44 +101,41 @@ def build_acceptance_job(api_config: ApiConfig) -> JobDefinition:
 
 def acceptable(table: Table) -> Accepted:
     """All that may be accepted of a table's findings, as it is now."""
-    parent = parent_name(table.resource)
-    full = {name for name in (table.name, parent) if name and is_listed_in_full(table.config, name)}
+    parent = table.resource.parent
     return Accepted(
         at=time.time(),
         rows=table.rows,
-        listing=table.listing if table.name in full else "",
-        parents_listing=table.listing_of(parent) if parent in full else "",
         columns=tuple(columns_to_accept(table)),
-        rows_without_parent=find_orphans(table).total if parent else 0,
-        implausible_times=find_implausible_times(table).total if "times" in table.resource else 0,
+        rows_without_parent=find_orphans(table, parent).total if parent else 0,
+        implausible_times=find_implausible_times(table).total if table.resource.times else 0,
     )
 
 
-def _chosen(keys: Mapping[str, str], assets: Sequence[str]) -> list[str]:
+def _chosen(by_key: Mapping[str, Resource], assets: Sequence[str]) -> list[Resource]:
     """The resources of the assets named, all where none is.
 
     Raises:
         SettingError: If there is no such asset.
     """
-    unknown = [asset for asset in assets if asset not in keys]
+    unknown = [asset for asset in assets if asset not in by_key]
     if unknown:
         raise SettingError(
             f"There is no asset {', '.join(unknown)} to accept findings of: name some of "
-            f"{', '.join(keys)}."
+            f"{', '.join(by_key)}."
         )
-    return [name for key, name in keys.items() if key in assets or not assets]
+    return [resource for key, resource in by_key.items() if key in assets or not assets]
 
 
 def _open_tables(
-    config: ApiConfig, names: Sequence[str], warehouse: Warehouse, client: SqlClientBase[Any]
+    resources: Sequence[Resource], warehouse: Warehouse, client: SqlClientBase[Any]
 ) -> list[Table]:
     """The tables of some resources, of those that were ever loaded."""
     # Nothing of them is loaded meanwhile: each schema is read once.
     open_dataset = cache(warehouse.open_dataset)
     return [
-        Table(config, name, open_dataset, client, accepted_of(open_dataset(name), name))
-        for name in names
-        if name in open_dataset(name).schema.tables
+        Table(each, open_dataset, client, accepted_of(open_dataset(each.name), each.name))
+        for each in resources
+        if each.name in open_dataset(each.name).schema.tables
     ]
 
 

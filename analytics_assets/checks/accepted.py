@@ -1,8 +1,7 @@
 """What people have accepted of the checks' findings: kept in the warehouse, as state of dlt.
 
-Of a pipeline of its own: a load of state alone would count as a listing of an asset that is listed
-in full, one that has listed nothing. And a load that is under way writes the state of its own
-pipeline as it found it.
+Of a pipeline of its own: a load that is under way writes the state of its own pipeline as it found
+it.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any, TypeAlias
 import dlt
 from dlt.extract import DltSource
 
-from analytics_assets.source.rest import empty_schema
+from analytics_assets.source.load import empty_schema
 from analytics_assets.source.stored import stored_state
 
 ACCEPTED = "accepted_findings"
@@ -32,10 +31,8 @@ class Accepted:
     """What is accepted of one asset; the defaults accept nothing.
 
     Attributes:
-        at: When, in epoch seconds.
+        at: When, in epoch seconds. Parents that the API listed no longer by then may be missing.
         rows: The rows there were then; that there had been more is accepted.
-        listing: Rows that this load no longer listed may be missing from the API's list.
-        parents_listing: Parents that this load no longer listed may be.
         columns: Columns that are not declared, or of another type.
         rows_without_parent: How many rows may have none.
         implausible_times: How many rows may have such times.
@@ -43,8 +40,6 @@ class Accepted:
 
     at: float = 0.0
     rows: int = 0
-    listing: str = ""
-    parents_listing: str = ""
     columns: tuple[str, ...] = ()
     rows_without_parent: int = 0
     implausible_times: int = 0

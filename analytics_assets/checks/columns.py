@@ -9,8 +9,7 @@ from dagster import AssetCheckResult, AssetCheckSeverity
 from analytics_assets.checks.accepted import ACCEPT
 from analytics_assets.checks.table import Table
 from analytics_assets.source.columns import LOAD_ID, ROW_DIGEST, VARIANT
-from analytics_assets.source.rest import declared_columns
-from analytics_assets.source.table_columns import stored_otherwise
+from analytics_assets.source.table_columns import declared_columns, stored_otherwise
 from analytics_assets.source.withheld import withheld_columns
 
 
@@ -51,7 +50,7 @@ def columns_to_accept(table: Table) -> list[str]:
 
 
 def _undeclared_columns(table: Table) -> list[str]:
-    known = _expected(table).union(table.resource.get("known_columns", []))
+    known = _expected(table).union(table.resource.known_columns)
     # What stands empty for a secret is told by `secrets_are_decided`.
     empty = withheld_columns(table.resource, table.suspected_secrets(), table.columns())
     return [column for column in table.columns() if column not in known.union(empty)]
@@ -59,19 +58,19 @@ def _undeclared_columns(table: Table) -> list[str]:
 
 def _stored_otherwise(table: Table) -> dict[str, str]:
     """The columns stored with another type than declared, by where what they cannot hold goes."""
-    declared = declared_columns(table.config, table.resource)
+    declared = declared_columns(table.resource)
     found = {
         f"{column}{VARIANT}{declared[column]['data_type']}": (
             f"{column} ({stored}, declared {declared[column]['data_type']})"
         )
         for column, stored in stored_otherwise(declared, table.types).items()
     }
-    known = table.resource.get("known_columns", [])
+    known = table.resource.known_columns
     return {variant: said for variant, said in found.items() if variant not in known}
 
 
 def _expected(table: Table) -> set[str]:
-    return {*declared_columns(table.config, table.resource), LOAD_ID, ROW_DIGEST}
+    return {*declared_columns(table.resource), LOAD_ID, ROW_DIGEST}
 
 
 def _description(name: str, faults: Mapping[str, Sequence[str]]) -> str:

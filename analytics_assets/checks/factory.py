@@ -32,15 +32,10 @@ from analytics_assets.checks.rows import check_no_longer_listed, check_row_count
 from analytics_assets.checks.secrets import check_secrets
 from analytics_assets.checks.table import Table
 from analytics_assets.checks.times import check_times
-from analytics_assets.configuration import ApiConfig
-from analytics_assets.configuration.lineage import (
-    is_listed_in_full,
-    parent_name,
-    resource_named,
-)
+from analytics_assets.configuration import Api, Resource
 from analytics_assets.resources import Warehouse
+from analytics_assets.source.client import RetryPolicy
 from analytics_assets.source.errors import WarehouseError
-from analytics_assets.source.http import RetryPolicy
 from analytics_assets.source.stored import OpenDataset
 
 Context: TypeAlias = AssetCheckExecutionContext | OpExecutionContext
@@ -56,20 +51,19 @@ DESCRIPTIONS = {
     "secrets_are_decided": "No field that looks like a secret waits for a word of the "
     "configuration; such fields are not stored.",
     "times_are_plausible": "Times that each record has lie between 2010 and tomorrow.",
-    "rows_did_not_fall": "No row vanished, and a full list did not come back empty.",
+    "rows_did_not_fall": "No row vanished from the warehouse.",
     "rows_no_longer_listed": "Counts the rows that the API no longer lists; they are kept.",
 }
 
 
-def build_checks(config: ApiConfig) -> list[AssetChecksDefinition]:
+def build_checks(api: Api) -> list[AssetChecksDefinition]:
     """The checks of all resources, in the order of the configuration."""
-    return [_build_step(config, str(resource["name"])) for resource in config["resources"]]
+    return [_build_step(resource) for resource in api.resources.values()]
 
 
-def build_check_run(config: ApiConfig, name: str) -> CheckRun:
+def build_check_run(resource: Resource) -> CheckRun:
     """What runs checks of a resource in a step of any kind: those named, all without names."""
-    key = asset_key(name)
-    checks = _checks_of(config, name)
+    name, key, checks = resource.name, asset_key(resource.name), _checks_of(resource)
 
     def run_checks(
         context: Context, warehouse: Warehouse, selected: Collection[str] = tuple(checks)
@@ -82,7 +76,7 @@ def build_check_run(config: ApiConfig, name: str) -> CheckRun:
             open_dataset = cache(warehouse.open_dataset)
             _require_table(open_dataset, name)
             accepted = accepted_of(open_dataset(name), name)
-            table = Table(config, name, open_dataset, client, accepted)
+            table = Table(resource, open_dataset, client, accepted)
             for check in [check for check in checks if check in selected]:
                 yield checks[check](table, context.instance)._replace(
                     asset_key=key, check_name=check
@@ -91,14 +85,14 @@ def build_check_run(config: ApiConfig, name: str) -> CheckRun:
     return run_checks
 
 
-def _build_step(config: ApiConfig, name: str) -> AssetChecksDefinition:
-    run_checks = build_check_run(config, name)
+def _build_step(resource: Resource) -> AssetChecksDefinition:
+    name, run_checks = resource.name, build_check_run(resource)
 
     @multi_asset_check(
         name=f"{name}_checks",
         specs=[
             AssetCheckSpec(check, asset=asset_key(name), description=DESCRIPTIONS[check])
-            for check in _checks_of(config, name)
+            for check in _checks_of(resource)
         ],
         can_subset=True,
     )
@@ -115,30 +109,30 @@ def evaluate(table: Table, instance: DagsterInstance) -> dict[AssetCheckKey, Ass
     """What all checks of a table find."""
     return {
         AssetCheckKey(asset_key(table.name), name): check(table, instance)
-        for name, check in _checks_of(table.config, table.name).items()
+        for name, check in _checks_of(table.resource).items()
     }
 
 
-def _checks_of(config: ApiConfig, name: str) -> Mapping[str, Check]:
+def _checks_of(resource: Resource) -> Mapping[str, Check]:
     """The checks that apply to a resource, by their names."""
-    resource = resource_named(config, name)
+    key = asset_key(resource.name)
     checks: dict[str, Check] = {
         "key_is_unique": lambda table, _: check_key(table),
         "keys_are_distinct": lambda table, instance: check_merged(
-            table, *_reported_as_merged(instance, asset_key(name))
+            table, *_reported_as_merged(instance, key)
         ),
         "columns_are_declared": lambda table, _: check_columns(table),
         "secrets_are_decided": lambda table, _: check_secrets(table),
         "rows_did_not_fall": lambda table, instance: check_row_count(
-            table, _reported_counts(instance, asset_key(name), table.accepted)
+            table, _reported_counts(instance, key, table.accepted)
         ),
     }
-    if parent_name(resource):
-        checks["parents_exist"] = lambda table, _: check_parents(table)
-        checks["parents_answered"] = lambda table, _: check_that_parents_answered(table)
-    if resource.get("times"):
+    if parent := resource.parent:
+        checks["parents_exist"] = lambda table, _: check_parents(table, parent)
+        checks["parents_answered"] = lambda table, _: check_that_parents_answered(table, parent)
+    if resource.times:
         checks["times_are_plausible"] = lambda table, _: check_times(table)
-    if is_listed_in_full(config, name):
+    if resource.is_listed_in_full:
         checks["rows_no_longer_listed"] = lambda table, _: check_no_longer_listed(table)
     return checks
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dagster import AssetCheckResult, AssetCheckSeverity
 
 from analytics_assets.checks.table import Table
-from analytics_assets.source.rest import declared_columns
+from analytics_assets.source.table_columns import declared_columns
 from analytics_assets.source.wording import counted
 
 
 def check_key(table: Table) -> AssetCheckResult:
     """Finds keys that are missing, empty, or borne by several rows."""
     key = [table.sql_column(column) for column in table.key]
-    declared = declared_columns(table.config, table.resource)
+    declared = declared_columns(table.resource)
     texts = [column for column in table.key if declared[column]["data_type"] == "text"]
     is_missing = " OR ".join(
         [f"{column} IS NULL" for column in key]

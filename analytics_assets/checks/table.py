@@ -12,14 +12,12 @@ from dlt.common.data_types.typing import TDataType
 from dlt.destinations.sql_client import SqlClientBase
 
 from analytics_assets.checks.accepted import Accepted
-from analytics_assets.configuration import ApiConfig, ResourceConfig
-from analytics_assets.configuration.lineage import key_columns, parent_name, resource_named
+from analytics_assets.configuration import Resource
+from analytics_assets.source.columns import DELETED_AT
 from analytics_assets.source.pending import Pending
 from analytics_assets.source.stored import (
     OpenDataset,
     count_rows,
-    is_listed,
-    latest_listing,
     moment_column,
     stored_columns,
     stored_pending,
@@ -66,7 +64,6 @@ class Table:
     """The table of one resource, and those of its relatives, over one connection.
 
     Attributes:
-        config: The API's configuration.
         resource: The resource of the table.
         name: Its name, and the table's.
         key: The columns that identify a row.
@@ -75,8 +72,7 @@ class Table:
 
     def __init__(
         self,
-        config: ApiConfig,
-        name: str,
+        resource: Resource,
         open_dataset: OpenDataset,
         client: SqlClientBase[Any],
         accepted: Accepted,
@@ -84,16 +80,14 @@ class Table:
         """Reads through an open connection.
 
         Args:
-            config: The API's configuration.
-            name: The resource.
+            resource: The resource.
             open_dataset: Opens the warehouse's dataset with the schema of a resource.
             client: The open connection.
             accepted: What is accepted of the findings of its checks.
         """
-        self.config = config
-        self.resource: ResourceConfig = resource_named(config, name)
-        self.name = name
-        self.key = key_columns(config, self.resource)
+        self.resource = resource
+        self.name = resource.name
+        self.key = resource.key
         self._open_dataset = open_dataset
         self.accepted = accepted
         self._client = client
@@ -108,43 +102,30 @@ class Table:
         """How many rows it has."""
         return self.count(f"SELECT 1 AS one FROM {self.sql_name(self.name)}")  # noqa: S608 - our own SQL
 
-    @cached_property
-    def listed(self) -> str:
-        """The condition for rows that the latest listing of the resource contained."""
-        return self.listed_in(self.name)
+    def deleted(self, since: float = 0.0) -> str:
+        """The condition for rows that the API no longer lists; see `deleted_in`."""
+        return self.deleted_in(self.resource, since)
 
-    def listed_in(self, name: str, alias: str = "") -> str:
-        """The condition for rows that the latest listing of a resource contained.
+    def deleted_in(self, resource: Resource, since: float = 0.0, alias: str = "") -> str:
+        """The condition for rows of a resource that the API no longer lists.
 
         Args:
-            name: The resource.
+            resource: The resource.
+            since: Those that it listed at this moment, in epoch seconds.
             alias: The name of its table in the query.
         """
-        dataset = self._open_dataset(name)
-        condition = is_listed(latest_listing(dataset, name), self._pending_of(name), alias)
-        return f"({condition.sql(dialect=dataset.destination_dialect)})"
+        if DELETED_AT not in stored_columns(self._open_dataset, resource.name):
+            return "1 = 0"
+        return f"{self.sql_columns([DELETED_AT], alias)} > {int(since * 1000)}"
 
     @cached_property
     def pending(self) -> list[Pending]:
         """The parents of the resource that were asked and not answered."""
-        return self._pending_of(self.name)
-
-    def _pending_of(self, name: str) -> list[Pending]:
-        has_parent = parent_name(resource_named(self.config, name)) is not None
-        return stored_pending(self._open_dataset, name) if has_parent else []
+        return stored_pending(self._open_dataset, self.name) if self.resource.parent else []
 
     def suspected_secrets(self) -> list[str]:
         """The paths at which its loads have found what looks like a secret."""
         return suspected_secrets(self._open_dataset, self.name)
-
-    @cached_property
-    def listing(self) -> str:
-        """The load that listed the resource last."""
-        return self.listing_of(self.name)
-
-    def listing_of(self, name: str) -> str:
-        """The load that listed a resource last."""
-        return latest_listing(self._open_dataset(name), name)
 
     def sql_name(self, name: str) -> str:
         """The table of a resource, as SQL names it."""

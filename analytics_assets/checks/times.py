@@ -17,7 +17,7 @@ DAY = 86_400_000
 def check_times(table: Table) -> AssetCheckResult:
     """Finds more implausible times than are accepted."""
     found = find_implausible_times(table)
-    times = table.resource["times"]
+    times = table.resource.times
     accepted = table.accepted.implausible_times
     is_accepted = found.total <= accepted
     description = f"Each {' and '.join(times)} lies between 2010 and tomorrow."
@@ -40,7 +40,7 @@ def check_times(table: Table) -> AssetCheckResult:
 def find_implausible_times(table: Table) -> Finding:
     """Finds times that are missing, before 2010, or later than tomorrow."""
     latest = epoch_milliseconds_now() + DAY
-    times = table.resource["times"]
+    times = table.resource.times
     is_wrong = " OR ".join(
         f"{column} IS NULL OR {column} < {EARLIEST} OR {column} > {latest}"
         for column in map(table.sql_time, times)

@@ -2,6 +2,7 @@
 
 from analytics_assets.configuration.analytics import ANALYTICS, PLACEHOLDER_URL
 from analytics_assets.configuration.conversions import iso_time
+from analytics_assets.configuration.resource import Api, Parent, Resource, read_api
 from analytics_assets.configuration.types import (
     ApiConfig,
     AskedAgain,
@@ -17,6 +18,7 @@ from analytics_assets.configuration.validation import ConfigurationError, valida
 __all__ = [
     "ANALYTICS",
     "PLACEHOLDER_URL",
+    "Api",
     "ApiConfig",
     "AskedAgain",
     "BareList",
@@ -25,7 +27,10 @@ __all__ = [
     "DailyCounts",
     "Durations",
     "FieldType",
+    "Parent",
+    "Resource",
     "ResourceConfig",
     "iso_time",
+    "read_api",
     "validate",
 ]

@@ -86,42 +86,6 @@ def cursor_field(resource: ResourceConfig) -> str:
     return str(incremental["cursor_path"]) if incremental else ""
 
 
-def reloadable_resources(config: ApiConfig) -> list[str]:
-    """The resources of which a window of time can be loaded again.
-
-    Those that are asked for by time, and the children that are asked for by their rows.
-    """
-    timed = {str(r["name"]) for r in config["resources"] if cursor_field(r)}
-    return [
-        str(resource["name"])
-        for resource in config["resources"]
-        if {resource["name"], parent_name(resource)} & timed
-    ]
-
-
-def reload_jobs(config: ApiConfig) -> dict[str, list[str]]:
-    """The jobs that load a past window again, and their resources; none where none has a history.
-
-    `reload_history` loads all resources that have one, and one for each of their children loads
-    that alone: its months may be loaded at once where the destination takes that, the first time,
-    too.
-    """
-    names = reloadable_resources(config)
-    children = [name for name in names if parent_name(resource_named(config, name))]
-    jobs = {"reload_history": names} if names else {}
-    return jobs | {f"reload_{child}": [child] for child in children}
-
-
-def may_load_months_at_once(config: ApiConfig, name: str) -> bool:
-    """Whether loads of different months of a resource may be under way at once.
-
-    Those of a child, which notes what it has asked for month by month; unless it is a parent
-    itself: its own children go on from its newest load, and months do not commit in their order.
-    """
-    parents = {parent_name(resource) for resource in config["resources"]}
-    return parent_name(resource_named(config, name)) is not None and name not in parents
-
-
 def how_it_is_loaded(config: ApiConfig, resource: ResourceConfig) -> str:
     """What each load of a resource asks for, in words that follow `loads`."""
     parent = parent_name(resource)

@@ -47,6 +47,7 @@ class Cursor:
         lag: Milliseconds before the newest row from which on rows are asked for again.
         initial_value: The moment that a first load begins at; None begins with the first row.
         convert: Makes a parameter of a moment.
+        on_missing: What becomes of a row without that field, in dlt's words.
     """
 
     field: str
@@ -55,6 +56,7 @@ class Cursor:
     lag: int
     initial_value: int | None
     convert: Callable[[int], Any] | None
+    on_missing: str
 
     def bounds(self, start: int | None, end: int | None) -> dict[str, Any]:
         """The query parameters that ask for a stretch of time; None leaves an end open."""
@@ -307,4 +309,5 @@ def _cursor(own: ResourceConfig) -> Cursor | None:
         int(incremental.get("lag") or 0),
         incremental.get("initial_value"),
         incremental.get("convert"),
+        incremental.get("on_cursor_value_missing", "raise"),
     )

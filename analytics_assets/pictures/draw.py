@@ -9,7 +9,7 @@ from typing import Any
 from dagster import MarkdownMetadataValue, MetadataValue
 from dlt.destinations.sql_client import SqlClientBase
 
-from analytics_assets.configuration import ResourceConfig
+from analytics_assets.configuration import Resource
 from analytics_assets.source.phases import Phase
 from analytics_assets.source.rate_limit import RateLimit
 from analytics_assets.source.traffic import Traffic
@@ -19,7 +19,7 @@ SHORTEST_TIMELINE = 1.0
 
 
 def draw_pictures(
-    resource: ResourceConfig,
+    resource: Resource,
     time_column: str,
     client: SqlClientBase[Any],
     traffic: Traffic,
@@ -46,8 +46,8 @@ def draw_pictures(
     from analytics_assets.pictures.timeline import draw_timeline
 
     drawn: dict[str, str | None] = {}
-    for name, picture in resource.get("pictures", {}).items() if has_changed else ():
-        table = client.make_qualified_table_name(str(resource["name"]))
+    for name, picture in resource.pictures.items() if has_changed else ():
+        table = client.make_qualified_table_name(resource.name)
         title = name.replace("_", " ").capitalize()
         draw: Any = draw_daily_counts if "count_by" in picture else draw_durations
         drawn[name] = draw(picture, title, table, time_column, client)

@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 import dlt
 from dagster import ConfigurableResource, EnvVar
-from dlt.sources.rest_api.typing import ClientConfig
+from dlt.sources.helpers.rest_client.auth import BearerTokenAuth
 from pydantic import ConfigDict, Field, field_validator
 
 from analytics_assets.configuration import PLACEHOLDER_URL
+from analytics_assets.source.client import ApiClient, RetryPolicy
 from analytics_assets.source.errors import SettingError
-from analytics_assets.source.http import ApiSession, RetryPolicy
 from analytics_assets.source.rate_limit import RateLimit
 from analytics_assets.source.traffic import Traffic
 
@@ -72,6 +72,14 @@ class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provid
         "others are asked; one more ends the load.",
     )
 
+    most_rows_gone: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Share of the stored rows of a list that may be missing when it is read again: "
+        "a list that is shorter, or empty, fails and marks no row as deleted; 1 takes any.",
+    )
+
     @field_validator("base_url")
     @classmethod
     def _is_address(cls, value: str | None) -> str | None:
@@ -84,8 +92,8 @@ class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provid
             _checked_date(value)
         return value
 
-    def client(self, retry: RetryPolicy, traffic: Traffic, rate_limit: RateLimit) -> ClientConfig:
-        """Address, authentication and session, as dlt's REST API source takes them.
+    def client(self, retry: RetryPolicy, traffic: Traffic, rate_limit: RateLimit) -> ApiClient:
+        """What asks the API.
 
         Args:
             retry: When and how often a failed request is sent again.
@@ -99,15 +107,16 @@ class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provid
         if not url:
             raise SettingError(f"{BASE_URL} is not set: set it to the address of the API to load.")
         url = _checked_url(url)
-        session = ApiSession(url, retry, traffic, rate_limit, self.connections)
         team = self.team_id or os.environ.get(TEAM_ID)
-        if team:
-            session.params = {"teamId": team}
-        return {
-            "base_url": url,
-            "auth": {"type": "bearer", "token": self._token()},
-            "session": session,
-        }
+        return ApiClient(
+            url,
+            BearerTokenAuth(self._token()),
+            {"teamId": team} if team else {},
+            retry,
+            traffic,
+            rate_limit,
+            self.connections,
+        )
 
     def address(self) -> str:
         """Scheme and host of the API, for people."""

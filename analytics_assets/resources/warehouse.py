@@ -30,7 +30,7 @@ from analytics_assets.resources.duckdb_file import delete_if_half_made, holder, 
 from analytics_assets.resources.one_load import Queue, Turn
 from analytics_assets.source.clock import await_the_newest_load
 from analytics_assets.source.errors import SettingError, WarehouseError, first_line
-from analytics_assets.source.rest import empty_schema
+from analytics_assets.source.load import empty_schema
 
 DATASET = "analytics"
 DESTINATION = "ANALYTICS_DESTINATION"

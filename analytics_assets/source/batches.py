@@ -6,19 +6,17 @@ write it once more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Any
 
 import dlt
 import orjson
 import pyarrow as pa
 from dlt.common.data_types.typing import TDataType
 from dlt.extract.items import DataItemWithMeta
-from dlt.extract.items_transform import ItemTransform
 
-from analytics_assets.source.errors import WarehouseError
 from analytics_assets.source.records import Page
 from analytics_assets.source.redaction import SUSPECTED_SECRETS, Guard
 from analytics_assets.source.table_columns import TableColumns
@@ -38,64 +36,29 @@ ARROW_TYPES: dict[TDataType, pa.DataType] = {
 }
 
 
-class Collector:
-    """A step that makes one page of many.
+def in_batches(pages: Iterable[Page], traffic: Traffic, rows_per_batch: int) -> Iterator[Page]:
+    """Makes one page of many.
 
-    It stands before dlt's own step that filters by a cursor, which lets nothing pass of a page that
-    it filters as a whole: behind that, a last page could be missed.
+    Args:
+        pages: The pages.
+        traffic: Counts what is read.
+        rows_per_batch: Rows that are enough.
     """
-
-    def __init__(self, traffic: Traffic, rows_per_batch: int) -> None:
-        """Begins without a row.
-
-        Args:
-            traffic: Counts what is read.
-            rows_per_batch: Rows that are passed on together.
-        """
-        self._traffic = traffic
-        self._rows_per_batch = rows_per_batch
-        self._bytes_passed_on = 0
-        self._rows: Page = []
-        self._is_last: Callable[[], bool] = lambda: True
-
-    def begin(self, is_last: Callable[[], bool]) -> None:
-        """Begins a load.
-
-        Args:
-            is_last: Whether the page at hand is its last one.
-        """
-        self._is_last = is_last
-
-    def collect(self, page: Page) -> Page | None:
-        """The step: takes a page; passes on what was collected once it is enough, or all."""
-        self._rows += page
-        if not self._is_enough() and not self._is_last():
-            return None
-        rows, self._rows = self._rows, []
-        self._bytes_passed_on = self._traffic.bytes_read
-        return rows
-
-    def _is_enough(self) -> bool:
-        read = self._traffic.bytes_read - self._bytes_passed_on
-        return len(self._rows) >= self._rows_per_batch or read >= BYTES_PER_BATCH
-
-    def check_that_all_passed(self, name: str) -> None:
-        """Looks for rows that were read, and not passed on, once a load is done.
-
-        Raises:
-            WarehouseError: If there are any. It would be a mistake of this project's.
-        """
-        if self._rows:
-            raise WarehouseError(
-                f"{len(self._rows)} rows of {name} were read and not loaded: please report it."
-            )
+    rows: Page = []
+    begun_at = traffic.bytes_read
+    for page in pages:
+        rows += page
+        if not rows:
+            begun_at = traffic.bytes_read
+        elif len(rows) >= rows_per_batch or traffic.bytes_read - begun_at >= BYTES_PER_BATCH:
+            yield rows
+            rows, begun_at = [], traffic.bytes_read
+    if rows:
+        yield rows
 
 
-class AsTables(ItemTransform[Page, Any]):
-    """The last step of a load: turns pages into Arrow tables."""
-
-    # Behind dlt's own step that moves a cursor, and the one that sets it back.
-    placement_affinity: ClassVar[float] = 2
+class Tables:
+    """Turns rows into Arrow tables."""
 
     def __init__(self, columns: TableColumns, guard: Guard, suspected: Iterable[str]) -> None:
         """Begins with what is known.
@@ -105,15 +68,12 @@ class AsTables(ItemTransform[Page, Any]):
             guard: What has taken secrets out of the rows.
             suspected: The paths of secrets that earlier loads have found.
         """
-        super().__init__(lambda page: page)
         self._columns = columns
         self._guard = guard
         self._suspected = set(suspected)
 
-    def __call__(self, page: Page, meta: Any = None) -> pa.Table | DataItemWithMeta | None:
-        """Turns a page into a table."""
-        if not page:
-            return None
+    def of(self, page: Page) -> pa.Table | DataItemWithMeta:
+        """The table of some rows, and what dlt is to be told of it."""
         types = self._columns.types
         known = set(types)
         table = to_table(page, types, self._hold)
@@ -168,7 +128,7 @@ def to_table(rows: Page, types: dict[str, TDataType], hold: Hold = _hold) -> pa.
             if not kinds <= KINDS.get(data_type, set()):
                 values, others = _fit(rows, name, partial(hold, name, data_type))
                 beside |= others
-            columns[name] = _to_array(values, data_type)
+            columns[name] = to_array(values, data_type)
         pending = beside
     return pa.table(columns)
 
@@ -179,7 +139,7 @@ def empty_table(types: Mapping[str, TDataType]) -> pa.Table:
     dlt's own mark for one fails where rows are told apart by their keys, as in Delta tables: it
     looks for the key in a row that is none.
     """
-    return pa.table({name: _to_array([], data_type) for name, data_type in types.items()})
+    return pa.table({name: to_array([], data_type) for name, data_type in types.items()})
 
 
 def _type_of_first(values: Iterable[Any]) -> TDataType:
@@ -206,7 +166,8 @@ def _fit(rows: Page, name: str, hold: Callable[[Any], Any]) -> tuple[list[Any], 
     return values, beside
 
 
-def _to_array(values: list[Any], data_type: TDataType) -> pa.Array:
+def to_array(values: list[Any], data_type: TDataType) -> pa.Array:
+    """A column of values of one of dlt's types."""
     if data_type == "json":
         values = [None if value is None else orjson.dumps(value).decode() for value in values]
     return pa.array(values, ARROW_TYPES.get(data_type))

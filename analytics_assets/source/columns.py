@@ -6,8 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from analytics_assets.configuration import ApiConfig, ResourceConfig
-from analytics_assets.configuration.lineage import inherited_fields
+from analytics_assets.configuration.resource import Resource
 
 LOAD_ID = "_dlt_load_id"
 """dlt's id of the load that wrote a row."""
@@ -18,6 +17,9 @@ VERSION = "_version"
 """Tells the newest of several rows of one key, which alone is kept: `updatedAt`, then the order in
 which the rows were read."""
 
+DELETED_AT = "_deleted_at"
+"""When a full list first lacked the row, in epoch milliseconds; null while it is listed."""
+
 BACKTICK = "`"
 """Delta's library quotes names with it, and cannot merge a column whose name holds one."""
 VARIANT = "__v_"
@@ -27,21 +29,19 @@ OWN_COLUMNS = {
     LOAD_ID: "The load that wrote the row: an epoch in seconds, of `_dlt_loads`.",
     ROW_DIGEST: "A digest of the row's content: rows that are equal have the same.",
     VERSION: "Tells the newest of several versions of the row in one load.",
+    DELETED_AT: "Since when the API lists the row no longer, in epoch milliseconds; else empty.",
 }
 """What the columns hold that are not the API's."""
 
 
-def column_descriptions(config: ApiConfig, resource: ResourceConfig) -> Mapping[str, str]:
+def column_descriptions(resource: Resource) -> Mapping[str, str]:
     """What the columns of a resource hold, of those whose name does not say it."""
-    return {
-        **OWN_COLUMNS,
-        **{
-            column: f"The `{parent.field}` of the row's parent in `{parent.resource}`."
-            for column, parent in inherited_fields(resource).items()
-        },
-        **config.get("column_descriptions", {}),
-        **resource.get("column_descriptions", {}),
+    parent = resource.parent.resource.name if resource.parent else ""
+    inherited = {
+        column: f"The `{field}` of the row's parent in `{parent}`."
+        for column, field in resource.inherited.items()
     }
+    return {**OWN_COLUMNS, **inherited, **resource.column_descriptions}
 
 
 class ColumnNames:
@@ -61,7 +61,7 @@ class ColumnNames:
         """
         self._normalize = normalize
         # Nobody's: a field that is called so is renamed.
-        self._owners = {self._fold(column): "" for column in (LOAD_ID, ROW_DIGEST, VERSION)}
+        self._owners = {self._fold(column): "" for column in OWN_COLUMNS}
         self._columns: dict[str, str] = {}
         self._renamed: set[str] = set()
         for column in taken:

@@ -12,7 +12,6 @@ from jsonpath_ng import Child, Root
 from requests import Request, Response
 
 from analytics_assets.source.errors import request_line
-from analytics_assets.source.hooks import add_hook, remove_hook, take_refusal_for_no_rows
 from analytics_assets.source.moments import TimeFields, as_integer
 from analytics_assets.source.records import Page
 from analytics_assets.source.steps import Answer, Step, Steps
@@ -68,7 +67,13 @@ class CursorPaginator(JSONResponseCursorPaginator):
             cursor = self._cursor(response, page)
             is_stop = self.stop_after_empty_page and not page
             says_more = not is_stop and self._has_next(response) is True
-        answer = Answer(page, cursor, says_more, request_line(response.request))
+        self._decide(Answer(page, cursor, says_more, request_line(response.request)))
+
+    def be_refused(self, response: Response) -> None:
+        """Decides on the next request where a larger limit was refused."""
+        self._decide(Answer([], None, says_more=False, request=request_line(response.request)))
+
+    def _decide(self, answer: Answer) -> None:
         self._step = self._steps.next(answer)
         self._has_next_page = self._step is not None
 
@@ -84,7 +89,6 @@ class CursorPaginator(JSONResponseCursorPaginator):
         request.params = params
         self._next_reference = self._step.cursor
         super().update_request(request)
-        self._try_larger_limit(request)
 
     def _begin(self, params: Mapping[str, Any], position: int | None, **known: Any) -> None:
         self._first_params = dict(params)
@@ -116,7 +120,3 @@ class CursorPaginator(JSONResponseCursorPaginator):
             if re.sub(r"[\W_]", "", name).lower() in HAS_NEXT
         ]
         return True if True in said else False if False in said else None
-
-    def _try_larger_limit(self, request: Request) -> None:
-        change = add_hook if self.may_be_refused else remove_hook
-        change(request, take_refusal_for_no_rows)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from dlt.sources.helpers.rest_client.client import PageData
-
+from analytics_assets.configuration.resource import Resource
 from analytics_assets.source.clock import epoch_milliseconds_now
 from analytics_assets.source.errors import AnalyticsApiError
 from analytics_assets.source.limits import Limits
@@ -29,27 +28,38 @@ class Batch(NamedTuple):
     Attributes:
         due: Those that are new or changed, or in the latest list.
         again: Those that were asked before.
+        left: How many are to be asked, these included.
         is_last_due: Whether no other parent is due.
-        is_last: Whether no other parent is to be asked.
         was_served: Whether the API ever answered such a request.
     """
 
     due: Page
     again: Page
+    left: int
     is_last_due: bool
-    is_last: bool
     was_served: bool
+
+    @property
+    def parents(self) -> Page:
+        """All of them, in the order in which they are asked for."""
+        return [*self.due, *self.again]
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no other parent is to be asked."""
+        return len(self.due) + len(self.again) == self.left
+
+
+NO_BATCH = Batch([], [], 0, is_last_due=True, was_served=False)
 
 
 class FanOut:
-    """The progress of a child over its parents.
+    """What has come of the parents of a child, in all loads of one materialization.
 
     Attributes:
         name: The child.
         limits: How many parents a load has.
-        batch: What this load asks for.
-        parents: Its parents, with the fields that their children keep.
-        current: The parent that is asked at the moment.
+        batch: What the load at hand asks for.
         asked: The parents of this load that were asked.
         unanswered: Those among them that were not answered.
         asked_keys: Those of all loads that were asked.
@@ -64,11 +74,12 @@ class FanOut:
         parents_load: The parent's newest load when a window began; "" without a window.
         began_at: When the first parent was asked, in epoch milliseconds.
         unaskable: Parents whose fields would ask for another address than theirs.
+        done: How many parents were asked, in all loads.
     """
 
     def __init__(
         self,
-        name: str,
+        child: Resource,
         traffic: Traffic,
         tell: Tell,
         show: Callable[[int, int], None],
@@ -78,19 +89,19 @@ class FanOut:
         """Begins with no parent.
 
         Args:
-            name: The child.
+            child: The child.
             traffic: The requests of the load.
             tell: Receives a sentence on the progress now and then.
             show: Receives the parents asked so far, and all, each time that one was.
             most_bad_parents: Parents that are not answered from which on no other one is asked.
             limits: How many parents a load has, and when progress is first told.
         """
-        self.name = name
+        self.name = child.name
+        parent = child.parent
+        self._told_by = sorted({*parent.resource.key, *parent.asked_with}) if parent else []
         self.limits = limits
-        self.batch = Batch([], [], is_last_due=True, is_last=True, was_served=False)
-        self.parents: Page = []
+        self.batch = NO_BATCH
         self.unaskable: Page = []
-        self.current: Record | None = None
         self.asked: Page = []
         self.unanswered: list[Unanswered] = []
         self.asked_keys: set[Key] = set()
@@ -104,41 +115,22 @@ class FanOut:
         self.asked_again = 0
         self.parents_load = ""
         self.began_at = epoch_milliseconds_now()
+        self.done = 0
         self._most_bad_parents = most_bad_parents
         self._traffic = traffic
         self._show = show
         self._total = 0
-        self._done = 0
         self._rows = 0
         self._answered = 0
-        self._done_in_this_load = 0
         self._started = time.monotonic()
         self._tell = Sparsely.after_a_pause(tell, limits.quiet_seconds)
 
-    def begin(self, batch: Batch, left: int) -> None:
-        """Notes what a load is about to ask for.
-
-        Args:
-            batch: The parents that it asks for.
-            left: How many are to be asked, these included.
-        """
+    def begin(self, batch: Batch) -> None:
+        """Notes what a load is about to ask for."""
         self.batch = batch
-        self.parents = [*batch.due, *batch.again]
         self.asked = []
         self.unanswered = []
-        self._total = self._done + left
-        self._done_in_this_load = 0
-
-    def ask_each(self) -> Iterator[Record]:
-        """The parents of this load, each when it is its turn to be asked."""
-        for parent in self.parents:
-            if self.is_given_up:
-                break
-            self.current = parent
-            self.asked.append(parent)
-            yield parent
-        self.current = None
-        self._answered += len(self.asked) - len(self.unanswered)
+        self._total = self.done + batch.left
 
     @property
     def due_asked(self) -> Page:
@@ -149,20 +141,15 @@ class FanOut:
     def parents_per_load(self) -> int:
         """The parents to ask for in the next load, by the rows that those before it had."""
         most = self.limits.parents_per_load
-        if not self._done:
+        if not self.done:
             return min(self.limits.parents_at_first, most)
-        expected = self.limits.rows_per_load * self._done // max(self._rows, 1)
+        expected = self.limits.rows_per_load * self.done // max(self._rows, 1)
         return min(max(expected, self.limits.fewest_parents), most)
 
     @property
     def was_answered(self) -> bool:
         """Whether a parent of any load of this fan-out was answered, be it without rows."""
         return self._answered > 0
-
-    @property
-    def done(self) -> int:
-        """How many parents were asked, in all loads of this fan-out."""
-        return self._done
 
     @property
     def may_be_of_few(self) -> bool:
@@ -182,47 +169,32 @@ class FanOut:
         """Whether no further load follows the one just made."""
         return self.batch.is_last or self.is_given_up
 
-    @property
-    def is_through(self) -> bool:
-        """Whether no parent of this load is asked for after the one at hand."""
-        return self.is_given_up or self._done_in_this_load >= len(self.parents)
+    def note_rows(self, rows: int) -> None:
+        """Notes that rows of a parent have come."""
+        self._rows += rows
 
-    @property
-    def is_current_unanswered(self) -> bool:
-        """Whether the parent at hand has not been answered."""
-        return bool(self.unanswered) and self.unanswered[-1].parent is self.current
+    def note_answered(self, parent: Record) -> None:
+        """Notes that the whole list of a parent has come."""
+        self._answered += 1
+        self._note_asked(parent)
 
-    def take(self, error: Exception) -> bool:
+    def note_unanswered(self, parent: Record, error: Exception) -> None:
         """Takes what a parent is answered with instead of its rows, so that others are asked.
 
         Args:
+            parent: The parent.
             error: What ended its list, after all attempts.
 
-        Returns:
-            Whether it was taken: what would meet the other parents, too, is not.
+        Raises:
+            Exception: That error, where it would meet the other parents, too.
         """
-        if self.current is None or not is_of_one_parent(error):
-            return False
-        if self.is_current_unanswered:
-            return True
-        unanswered = Unanswered(self.current, error)
+        if not is_of_one_parent(error):
+            raise error
+        unanswered = Unanswered(parent, error)
         self.unanswered.append(unanswered)
         if not unanswered.is_missing:
             self.bad.append(unanswered)
-        return True
-
-    def guarded(self, step: Callable[[Page], Page]) -> Callable[[Page], Page]:
-        """A step of a load, whose error ends the list of the parent at hand alone."""
-
-        def guarded_step(page: Page) -> Page:
-            try:
-                return step(page)
-            except Exception as error:
-                if not self.take(error):
-                    raise
-                return []
-
-        return guarded_step
+        self._note_asked(parent)
 
     def check_that_all_could_be_asked(self) -> None:
         """Looks for parents that were left out, once the others are loaded.
@@ -232,7 +204,7 @@ class FanOut:
         """
         if self.unaskable:
             named = ", ".join(
-                " and ".join(f"`{field}` {value!r}" for field, value in parent.items())
+                " and ".join(f"`{field}` {parent[field]!r}" for field in self._told_by)
                 for parent in self.unaskable[:MOST_PARENTS_NAMED]
             )
             raise AnalyticsApiError(
@@ -241,19 +213,14 @@ class FanOut:
                 "is loaded. Rename them in the API."
             )
 
-    def count(self, page: PageData[Any]) -> PageData[Any]:
-        """A step that notes that a parent's rows have come, with the last page of them."""
-        self._rows += len(page)
-        if page.paginator.has_next_page:
-            return page
-        self._done += 1
-        self._done_in_this_load += 1
-        self._show(self._done, self._total)
+    def _note_asked(self, parent: Record) -> None:
+        self.asked.append(parent)
+        self.done += 1
+        self._show(self.done, self._total)
         if self._tell.is_due:
             elapsed = time.monotonic() - self._started
-            left = elapsed / self._done * (self._total - self._done)
+            left = elapsed / self.done * (self._total - self.done)
             self._tell(
-                f"{self.name}: {self._done} of {counted(self._total, 'parent')} asked, "
+                f"{self.name}: {self.done} of {counted(self._total, 'parent')} asked, "
                 f"{self._traffic.requests / elapsed:.0f} requests a second, {left:.0f} s left."
             )
-        return page

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import sqlglot.expressions as sge
 from dlt.common.data_types.typing import TDataType
 
-from analytics_assets.configuration.lineage import ParentField
+from analytics_assets.configuration.resource import Parent
 from analytics_assets.source.values import Record
 
 QUOTED = "_quoted_"
@@ -32,24 +32,20 @@ def quoted_path(path: str) -> str:
     )
 
 
-def add_quoted(parent: Record, fields: Collection[ParentField]) -> None:
-    """Adds the quoted values of fields to a parent's row, in place."""
-    for field in fields:
-        parent[QUOTED + field.field] = quote(str(parent[field.field]), safe="")
+def placeholder_values(row: Record, parent: Parent) -> dict[str, Any]:
+    """The values of a request's placeholders, by the names that stand in it.
+
+    Args:
+        row: The parent's row.
+        parent: What its child takes of it.
+    """
+    above = f"{RESOURCES}{parent.resource.name}."
+    values = {above + field: row[field] for field in parent.asked_with}
+    quoted = {above + QUOTED + f: quote(str(row[f]), safe="") for f in parent.asked_with}
+    return values | quoted
 
 
-def placeholder_values(parent: Record, fields: Collection[ParentField]) -> dict[str, Any]:
-    """The values of a request's placeholders, by the names that stand in it."""
-    return {
-        f"{RESOURCES}{field.resource}.{name}": parent[name]
-        for field in fields
-        for name in (field.field, QUOTED + field.field)
-    }
-
-
-def is_askable(
-    path: str, fields: Collection[ParentField], types: Mapping[str, TDataType]
-) -> sge.Condition:
+def is_askable(path: str, fields: Collection[str], types: Mapping[str, TDataType]) -> sge.Condition:
     """The condition for a parent's rows that can be asked for, and not another address instead.
 
     Args:
@@ -58,7 +54,7 @@ def is_askable(
         types: dlt's types of the parent's columns.
     """
     alone = set(_fields_without_text(path))
-    wrong = {f.field: DOTS if f.field in alone else ("",) for f in fields}
+    wrong = {field: DOTS if field in alone else ("",) for field in fields}
     return sge.and_(
         sge.true(),
         *(

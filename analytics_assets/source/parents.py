@@ -8,28 +8,20 @@ from typing import Any
 import dlt
 import sqlglot.expressions as sge
 
-from analytics_assets.configuration import ApiConfig
-from analytics_assets.configuration.lineage import (
-    cursor_field,
-    endpoint_of,
-    is_listed_in_full,
-    parent_fields,
-    parent_name,
-    resource_named,
-)
+from analytics_assets.configuration.resource import Resource
 from analytics_assets.source.columns import LOAD_ID, ROW_DIGEST
 from analytics_assets.source.coverage import Coverage
 from analytics_assets.source.errors import WarehouseError
-from analytics_assets.source.parent_values import add_quoted, is_askable
+from analytics_assets.source.parent_values import is_askable
 from analytics_assets.source.pending import Key, Pending, parent_identity
 from analytics_assets.source.records import Page
 from analytics_assets.source.stored import (
     OpenDataset,
     count_of,
-    latest_listing,
+    is_live,
     lies_in,
     moment_column,
-    rows_of_latest_listing,
+    newest_load,
     types_of,
 )
 from analytics_assets.source.values import Record
@@ -46,40 +38,41 @@ class ParentTable:
     """The rows of a child's parent that a request can be made from.
 
     Attributes:
-        name: The parent.
+        parent: The parent.
+        name: Its name.
         identity: How its rows are told apart.
         is_listed: Whether each load of it lists all its rows.
     """
 
-    def __init__(self, config: ApiConfig, child: str, open_dataset: OpenDataset) -> None:
+    def __init__(self, child: Resource, open_dataset: OpenDataset) -> None:
         """Begins to read.
 
         Args:
-            config: The API's configuration.
             child: The child.
             open_dataset: Opens the warehouse's dataset with the schema of a resource.
 
         Raises:
             WarehouseError: If the parent was never loaded.
         """
-        resource = resource_named(config, child)
-        self._asked_with = parent_fields(resource)
-        asked_with = [parent.field for parent in self._asked_with]
-        self.name = str(parent_name(resource))
-        self.identity = parent_identity(config, child)
-        self.is_listed = is_listed_in_full(config, self.name)
-        self._parent = resource_named(config, self.name)
-        self._cursor = cursor_field(self._parent)
+        if child.parent is None:
+            raise ValueError(f"{child.name} has no parent.")
+        parent = child.parent.resource
+        self._asked_with = child.parent.asked_with
+        self.name = parent.name
+        self.identity = parent_identity(child)
+        self.is_listed = parent.is_listed_in_full
+        self.parent = parent
+        self._cursor = parent.cursor_field
         self._open_dataset = open_dataset
         self._dataset = open_dataset(self.name)
         if self.name not in self._dataset.schema.tables:
             raise WarehouseError(
-                f"{child} needs the rows of {self.name}, which was never loaded: materialize "
-                f"analytics/{self.name} first, or both with `--select +analytics/{child}`."
+                f"{child.name} needs the rows of {self.name}, which was never loaded: materialize "
+                f"{child.api}/{self.name} first, or both with `--select +{child.api}/{child.name}`."
             )
         fields = {
-            *(resource.get("include_from_parent") or []),
-            *asked_with,
+            *child.inherited.values(),
+            *self._asked_with,
             *self.identity.key,
             *filter(None, [self._cursor]),
         }
@@ -87,24 +80,26 @@ class ParentTable:
         # A request cannot be made from a parent that lacks a field it is made from.
         self._rows = self._dataset.table(self.name).select(*self._columns)
         self._rows = self._rows.where(
-            sge.and_(*(~sge.column(field, quoted=True).is_(sge.null()) for field in asked_with))
+            sge.and_(
+                *(~sge.column(field, quoted=True).is_(sge.null()) for field in self._asked_with)
+            )
         )
         types = types_of(self._dataset.schema.tables[self.name]["columns"])
-        askable = is_askable(str(endpoint_of(resource)["path"]), self._asked_with, types)
+        askable = is_askable(child.path, self._asked_with, types)
         self._unaskable = self._rows.where(sge.not_(askable))
         self._rows = self._rows.where(askable)
         self._moment = moment_column(self._dataset, self.name, self._cursor)
 
-    def latest_listing(self) -> str:
+    def newest_load(self) -> str:
         """The parent's newest load."""
-        return latest_listing(self._dataset, self.name)
+        return newest_load(self._dataset, self.name)
 
     def listed(self) -> Page:
-        """The rows that the parent's latest listing contained."""
+        """The rows that the API lists, by the last list of the parent that was read."""
         return self._listed(self._rows)
 
     def unaskable(self, window: Window | None) -> Page:
-        """What tells the rows whose fields would ask for another address, and those fields.
+        """The rows whose fields would ask for another address.
 
         Args:
             window: Where the parent is not listed in full, the window that the rows lie in.
@@ -115,8 +110,7 @@ class ParentTable:
         else:
             within = rows if window is None else rows.where(lies_in(window, self._moment))
             page = self._as_page(within.fetchall())
-        named = sorted({*self.identity.key, *(each.field for each in self._asked_with)})
-        return [{field: row[field] for field in named} for row in page]
+        return page
 
     def next_new(
         self, place: Sequence[str], windows: Iterable[Coverage], most: int
@@ -160,16 +154,10 @@ class ParentTable:
         return self._as_page(in_order.limit(most).fetchall()), count_of(self._dataset, rows)
 
     def _listed(self, rows: dlt.Relation) -> Page:
-        has_parent = parent_name(self._parent) is not None
-        return self._as_page(
-            rows_of_latest_listing(self._open_dataset, self.name, rows, has_parent)
-        )
+        return self._as_page(rows.where(is_live(self._dataset, self.name)).fetchall())
 
     def _as_page(self, found: Iterable[tuple[Any, ...]]) -> Page:
-        page = [dict(zip(self._columns, row, strict=True)) for row in found]
-        for row in page:
-            add_quoted(row, self._asked_with)
-        return page
+        return [dict(zip(self._columns, row, strict=True)) for row in found]
 
     def _digest_in_order(self) -> sge.Condition:
         """The digest of a row, in the order of its bytes, whatever the warehouse's collation is.

@@ -8,13 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
-from analytics_assets.configuration import ApiConfig
-from analytics_assets.configuration.lineage import (
-    inherited_fields,
-    key_columns,
-    parent_name,
-    resource_named,
-)
+from analytics_assets.configuration.resource import Resource
 from analytics_assets.source.values import Record
 
 PENDING = "parents_pending"
@@ -33,14 +27,12 @@ class Pending(NamedTuple):
         rows: The columns of its children that hold its fields, and their values.
         since: When it was first asked in vain, in epoch milliseconds.
         why: What it did, in words that follow its name: `answered 404`.
-        listed: Of a child that is listed in full, the last load that listed this parent's children.
     """
 
     parent: Record
     rows: Record
     since: int
     why: str
-    listed: str
 
     @property
     def key(self) -> Key:
@@ -63,28 +55,26 @@ class Identity(NamedTuple):
         """What identifies a parent."""
         return tuple(str(parent[field]) for field in self.key)
 
-    def pending(self, parent: Record, since: int, why: str, listed: str) -> Pending:
+    def rows_of(self, parent: Record) -> Record:
+        """The columns of its children that hold its fields, and their values."""
+        return {column: parent[field] for column, field in self.columns.items()}
+
+    def pending(self, parent: Record, since: int, why: str) -> Pending:
         """A parent that is pending."""
-        rows = {column: parent[field] for column, field in self.columns.items()}
-        return Pending({field: parent[field] for field in self.key}, rows, since, why, listed)
+        rows = self.rows_of(parent)
+        return Pending({field: parent[field] for field in self.key}, rows, since, why)
 
 
-def parent_identity(config: ApiConfig, child: str) -> Identity:
+def parent_identity(child: Resource) -> Identity:
     """How the parents of a child are told apart."""
-    resource = resource_named(config, child)
-    key = key_columns(config, resource)
-    columns = {
-        column: parent.field
-        for column, parent in inherited_fields(resource).items()
-        if column in key
-    }
-    parent = resource_named(config, str(parent_name(resource)))
-    return Identity(sorted(key_columns(config, parent)), columns)
+    columns = {column: f for column, f in child.inherited.items() if column in child.key}
+    return Identity(sorted(child.parent.resource.key) if child.parent else [], columns)
 
 
 def pending_parents(state: Mapping[str, Any]) -> list[Pending]:
     """The parents that are pending, by the state of their child, those asked last at the end."""
-    return [Pending(*entry) for entry in state.get(PENDING, [])]
+    # An earlier version has written a fifth entry.
+    return [Pending(*entry[:4]) for entry in state.get(PENDING, [])]
 
 
 def keep_pending(state: MutableMapping[str, Any], entries: Iterable[Pending]) -> None:

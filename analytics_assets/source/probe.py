@@ -1,30 +1,47 @@
 """Asks an API for one thing once, to see whether it is there."""
 
-from dlt.sources.helpers.rest_client.client import RESTClient
-from dlt.sources.rest_api.config_setup import create_auth
-from dlt.sources.rest_api.typing import ClientConfig, Endpoint
-from requests import codes
+from __future__ import annotations
 
-from analytics_assets.source.ahead import session_of
-from analytics_assets.source.http import RetryPolicy
+from collections.abc import Sequence
+
+from requests import Request, Response
+
+from analytics_assets.configuration.resource import Resource
+from analytics_assets.source.client import ApiClient, RetryPolicy
+from analytics_assets.source.records import Page
 
 
-def probe(endpoint: Endpoint, client: ClientConfig, retry: RetryPolicy) -> None:
+class _Probe:
+    """One request, of which nothing but the status matters."""
+
+    def __init__(self, request: Request, retry: RetryPolicy) -> None:
+        self._request = request
+        self._retry = retry
+
+    def begin(self) -> Sequence[Request]:
+        return [self._request]
+
+    def takes(self, _: Request, response: Response) -> bool:
+        return response.status_code < 500 or response.status_code not in self._retry.statuses
+
+    def read(self, _: Request, __: Response) -> tuple[Page, Sequence[Request]]:
+        return [], []
+
+
+def probe(resource: Resource, client: ApiClient, retry: RetryPolicy) -> None:
     """Sends one request. Any answer is good but those of a server that cannot give one.
 
     Args:
-        endpoint: What to ask for; its path names no parent.
-        client: Address, authentication and session of the API.
+        resource: What to ask for; its path names no parent.
+        client: Asks the API.
         retry: Which statuses may pass.
 
     Raises:
         RequestException: If the answer is one of these, or there is none.
     """
-    session = session_of(client)
-    rest = RESTClient(client["base_url"], auth=create_auth(client["auth"]), session=session)
-    with session:
-        response = rest.get(
-            str(endpoint["path"]), params=endpoint.get("params"), headers=endpoint.get("headers")
-        )
-        if response.status_code in retry.statuses and response.status_code >= codes.server_error:
-            response.raise_for_status()
+    endpoint = resource.endpoint
+    request = client.request(
+        resource.path, params=endpoint.get("params"), headers=endpoint.get("headers")
+    )
+    for _, pages in client.fetch([_Probe(request, retry)]):
+        list(pages)

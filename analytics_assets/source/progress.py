@@ -7,9 +7,6 @@ is killed asks for one load once more at most.
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
-from typing import Any
-
 from analytics_assets.source.clock import epoch_milliseconds_now
 from analytics_assets.source.columns import LOAD_ID, ROW_DIGEST
 from analytics_assets.source.coverage import covered, keep
@@ -23,6 +20,7 @@ from analytics_assets.source.pending import (
     keep_pending,
     pending_parents,
 )
+from analytics_assets.source.position import State
 from analytics_assets.source.still_listed import ParentList
 
 WATERMARK = "parents_asked"
@@ -31,8 +29,6 @@ ANSWERED = "was_answered"
 """In a child's state: whether a parent was ever answered, be it without rows."""
 ASKED_AT = "parents_asked_at"
 """In a child's state: when a run began that has asked again for all that had just ended."""
-
-State = MutableMapping[str, Any]
 
 
 class Progress:
@@ -44,7 +40,6 @@ class Progress:
         table: ParentTable,
         fan_out: FanOut,
         parent_list: ParentList,
-        listing: Callable[[], str],
     ) -> None:
         """Begins before the first parent was asked.
 
@@ -53,13 +48,11 @@ class Progress:
             table: The parents.
             fan_out: Knows which were asked, and which were not answered.
             parent_list: Tells whether the API still lists a parent.
-            listing: Gives the load before this one, where each of them lists all children.
         """
         self._state = state
         self._table = table
         self._fan_out = fan_out
         self._parent_list = parent_list
-        self._listing = listing
         # Nothing is written before `note` is through.
         self._before = {entry.key: entry for entry in pending_parents(state)}
 
@@ -117,15 +110,15 @@ class Progress:
     def _pending(self) -> list[Pending]:
         """The parents of this load that are pending, those that were asked last at the end."""
         fan_out, identity = self._fan_out, self._table.identity
-        not_asked = fan_out.parents[len(fan_out.asked) :] if self._table.is_listed else []
+        parents = fan_out.batch.parents
+        not_asked = parents[len(fan_out.asked) :] if self._table.is_listed else []
         reasons = [(parent, NOT_ASKED) for parent in not_asked]
         reasons += [(each.parent, each.why) for each in fan_out.unanswered]
         found = []
         for parent, why in reasons:
             known = self._before.get(identity.key_of(parent))
             since = known.since if known else epoch_milliseconds_now()
-            listed = known.listed if known else self._listing()
-            found.append(identity.pending(parent, since, why, listed))
+            found.append(identity.pending(parent, since, why))
         return found
 
     def _keep(self, found: list[Pending], gone: set[Key]) -> None:
@@ -136,8 +129,18 @@ class Progress:
         before = [entry for key, entry in self._before.items() if key not in settled]
         vanished = fan_out.vanished
         if self._table.is_listed:
-            vanished = {entry.key for entry in before} - set(map(key_of, fan_out.parents))
+            vanished = {entry.key for entry in before} - set(map(key_of, fan_out.batch.parents))
         kept = [entry for entry in before if entry.key not in vanished]
         fan_out.gone += len(gone) + len(before) - len(kept)
         fan_out.pending = [*kept, *found]
         keep_pending(self._state, fan_out.pending)
+
+
+def note_when_asked(state: State, fan_out: FanOut) -> None:
+    """Notes when a run began, once it has asked again for all that had just ended.
+
+    Of a run that asks for nothing, nothing is written.
+    """
+    is_complete = fan_out.is_over and not fan_out.is_given_up
+    if fan_out.asked_keys and (is_complete or ASKED_AT not in state):
+        state[ASKED_AT] = fan_out.began_at

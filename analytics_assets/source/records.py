@@ -9,8 +9,8 @@ from typing import Any
 
 from dlt.common.normalizers.json.helpers import get_row_hash
 
-from analytics_assets.configuration import FieldType, ResourceConfig
-from analytics_assets.configuration.lineage import cursor_field
+from analytics_assets.configuration import FieldType
+from analytics_assets.configuration.resource import Resource
 from analytics_assets.source.columns import ROW_DIGEST, VERSION, ColumnNames
 from analytics_assets.source.errors import AnalyticsApiError
 from analytics_assets.source.numerals import epoch
@@ -26,9 +26,7 @@ LATEST_UPDATE = 2**63 // ROWS_A_MILLISECOND - 1
 """The last epoch in milliseconds (of the year 2262) that leaves room for the order of reading."""
 
 
-def neutralize(
-    resource: ResourceConfig, key: list[str], columns: ColumnNames, guard: Guard
-) -> Callable[[Page], Page]:
+def neutralize(resource: Resource, columns: ColumnNames, guard: Guard) -> Callable[[Page], Page]:
     """A step that turns the rows of a page, or of one parent, into neutral records, in place.
 
     - A field that a row lacks is taken from the fields `filled_from` names.
@@ -41,23 +39,22 @@ def neutralize(
 
     Args:
         resource: The resource whose records they are.
-        key: The columns that identify a row.
         columns: Which column each field fills.
         guard: Empties what looks like a secret and nobody declared.
 
     Raises:
         AnalyticsApiError: By the step, if a row lacks a field of its key other than `id`.
     """
-    fields = resource["fields"]
+    fields, key = resource.fields, resource.key
     filled_from = {
         field: [source.split(".") for source in sources]
-        for field, sources in resource.get("filled_from", {}).items()
+        for field, sources in resource.filled_from.items()
     }
     empty_withheld = withhold(resource)
-    cursor = cursor_field(resource)
-    times = {*resource.get("times", []), cursor} - {""}
+    cursor = resource.cursor_field
+    times = {*resource.times, cursor} - {""}
     fit = fit_values(fields)
-    repeated = RepeatedIds(key) if resource.get("ids_may_repeat") else None
+    repeated = RepeatedIds(key) if resource.ids_may_repeat else None
     order = count()
 
     def to_records(page: Page) -> Page:
@@ -81,7 +78,7 @@ def neutralize(
                 record[ID] = get_row_hash({"content": digest, "twin": twins[digest]})
                 record[ROW_DIGEST] = get_row_hash(record)
                 twins[digest] += 1
-            _check_key(record, key, resource)
+            _check_key(record, resource)
             if repeated:
                 repeated.tell_apart(record)
             record[VERSION] = _version(record, next(order))
@@ -100,11 +97,11 @@ def _digested(record: Record) -> Record:
     return record
 
 
-def _check_key(record: Mapping[str, Any], key: list[str], resource: ResourceConfig) -> None:
-    for column in key:
+def _check_key(record: Mapping[str, Any], resource: Resource) -> None:
+    for column in resource.key:
         if record.get(column) is None:
             raise AnalyticsApiError(
-                f"{resource['name']} has a row without `{column}`, which its `primary_key` names: "
+                f"{resource.name} has a row without `{column}`, which its `primary_key` names: "
                 "choose another key in the configuration, or fill it by `filled_from`."
             )
 

@@ -11,8 +11,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from analytics_assets.configuration import ResourceConfig
-from analytics_assets.configuration.lineage import inherited_columns
+from analytics_assets.configuration.resource import Resource
 from analytics_assets.configuration.secret_names import (
     Secrecy,
     are_quantities,
@@ -66,22 +65,19 @@ class Guard:
         found: The paths of what it has emptied.
     """
 
-    def __init__(self, resource: ResourceConfig) -> None:
+    def __init__(self, resource: Resource) -> None:
         """Begins with nothing found.
 
         Args:
             resource: The resource whose records they are.
         """
-        fields = resource["fields"]
+        fields = resource.fields
         scalars = {name for name, word in fields.items() if word not in ("array", "object")}
-        self._declared = {*scalars, *inherited_columns(resource)}
+        self._declared = {*scalars, *resource.inherited}
         # The texts of a log are many, and hold whatever a build has printed.
-        self._looks_at_forms = "bare_list" not in resource
-        copied: Mapping[str, list[str]] = resource.get("filled_from", {})
-        self._copied = set(map(segments, chain.from_iterable(copied.values())))
-        allowed = resource.get("store", [])
-        if resource.get("store_withheld"):
-            allowed = [*allowed, *resource.get("withheld", [])]
+        self._looks_at_forms = resource.bare_list is None
+        self._copied = set(map(segments, chain.from_iterable(resource.filled_from.values())))
+        allowed = [*resource.store, *(resource.withheld if resource.store_withheld else ())]
         self._allowed = [segments(path) for path in allowed]
         self._decided = [segments(path) for path in decided_paths(resource)]
         self._innocent: set[str] = set()

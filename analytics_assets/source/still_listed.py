@@ -10,23 +10,13 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
-from dlt.sources.helpers.rest_client.client import RESTClient
-from dlt.sources.rest_api.config_setup import create_auth
-from dlt.sources.rest_api.typing import ClientConfig
 from requests import RequestException
 
-from analytics_assets.configuration import ApiConfig
-from analytics_assets.configuration.lineage import (
-    complete_endpoint,
-    cursor_field,
-    key_columns,
-    parent_name,
-    resource_named,
-)
-from analytics_assets.source.ahead import session_of
+from analytics_assets.configuration.resource import Resource
+from analytics_assets.source.client import ApiClient
 from analytics_assets.source.columns import ColumnNames
 from analytics_assets.source.errors import AnalyticsApiError
-from analytics_assets.source.paginators import checked_paginator
+from analytics_assets.source.lists import Lists
 from analytics_assets.source.pending import Identity, Key
 from analytics_assets.source.records import Page, neutralize
 from analytics_assets.source.redaction import Guard
@@ -44,21 +34,16 @@ class ParentList:
         lists_left: Moments that it may still be asked for.
     """
 
-    def __init__(
-        self, config: ApiConfig, child: str, identity: Identity, client: ClientConfig, most: int
-    ) -> None:
+    def __init__(self, parent: Resource, identity: Identity, client: ApiClient, most: int) -> None:
         """Begins without a request.
 
         Args:
-            config: The API's configuration.
-            child: The child.
-            identity: How its parents are told apart.
-            client: Address, authentication and session of the API.
+            parent: The parent.
+            identity: How its rows are told apart.
+            client: Asks the API.
             most: Moments that it may be asked for.
         """
-        parent = str(parent_name(resource_named(config, child)))
-        self._config = config
-        self._resource = resource_named(config, parent)
+        self._parent = parent
         self._identity = identity
         self._client = client
         self.lists_left = most
@@ -69,7 +54,7 @@ class ParentList:
         Args:
             missing: Rows of parents that answered 404.
         """
-        if not missing or parent_name(self._resource):
+        if not missing or self._parent.parent:
             # A list of its own for each of its parents: its next load will tell.
             return set()
         gone: set[Key] = set()
@@ -82,24 +67,15 @@ class ParentList:
 
     def _questions(self, missing: Page) -> Iterator[tuple[Page, dict[str, Any]]]:
         """The lists to read, by their parameters, and the parents to look for in each."""
-        cursor = cursor_field(self._resource)
+        cursor = self._parent.cursor
         if not cursor:
             yield missing, {}
             return
         for parent in missing:
-            if isinstance(parent[cursor], int) and self.lists_left > 0:
+            moment = parent[cursor.field]
+            if isinstance(moment, int) and self.lists_left > 0:
                 self.lists_left -= 1
-                yield [parent], self._params_around(parent[cursor])
-
-    def _params_around(self, moment: int) -> dict[str, Any]:
-        incremental: Any = complete_endpoint(self._config, self._resource).get("incremental") or {}
-        convert = incremental.get("convert") or (lambda cursor: cursor)
-        bounds = {"start_param": moment - MARGIN, "end_param": moment + MARGIN}
-        return {
-            incremental[word]: convert(bound)
-            for word, bound in bounds.items()
-            if incremental.get(word)
-        }
+                yield [parent], cursor.bounds(moment - MARGIN, moment + MARGIN)
 
     def _unlisted(self, parents: Page, params: dict[str, Any]) -> set[Key]:
         """Those that a list does not hold; none where it is too long to be read."""
@@ -112,22 +88,8 @@ class ParentList:
         return set() if next(pages, None) is not None else sought
 
     def _pages(self, params: dict[str, Any]) -> Iterator[Page]:
-        endpoint = complete_endpoint(self._config, self._resource)
-        rest = RESTClient(
-            self._client["base_url"],
-            auth=create_auth(self._client["auth"]),
-            session=session_of(self._client),
-        )
-        key = key_columns(self._config, self._resource)
-        columns = ColumnNames(self._resource["fields"], str)
-        to_records = neutralize(self._resource, key, columns, Guard(self._resource))
-        pages = rest.paginate(
-            str(endpoint["path"]),
-            method=endpoint.get("method") or "GET",
-            params={**(endpoint.get("params") or {}), **params},
-            json=endpoint.get("json"),
-            headers=endpoint.get("headers"),
-            paginator=checked_paginator(self._config, self._resource, lambda _: None),
-            data_selector=endpoint.get("data_selector"),
-        )
-        return (to_records(list(page)) for page in pages)
+        columns = ColumnNames(self._parent.fields, str)
+        to_records = neutralize(self._parent, columns, Guard(self._parent))
+        whole = Lists(self._parent, self._client).whole(**params)
+        for _, pages in self._client.fetch([whole]):
+            yield from map(to_records, pages)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import dlt
@@ -15,10 +15,9 @@ from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.state_sync import load_pipeline_state_from_destination
 
-from analytics_assets.source.columns import LOAD_ID, VARIANT
+from analytics_assets.source.columns import DELETED_AT, LOAD_ID, VARIANT
 from analytics_assets.source.pending import Pending, pending_parents
 from analytics_assets.source.redaction import SUSPECTED_SECRETS
-from analytics_assets.source.values import Record
 from analytics_assets.source.window import Window
 
 OpenDataset = Callable[[str], dlt.Dataset]
@@ -42,25 +41,14 @@ def lies_in(window: Window, moment: sge.Condition) -> sge.Condition:
     return sge.and_(moment >= window.start, moment < window.end)
 
 
-def rows_of_latest_listing(
-    open_dataset: OpenDataset, name: str, rows: dlt.Relation, has_parent: bool
-) -> list[tuple[Any, ...]]:
-    """The rows of a resource that its latest listing contained, even while a new one is stored.
+def is_live(dataset: dlt.Dataset, name: str) -> sge.Condition:
+    """The condition for rows of a resource that the API lists, by the last list that was read.
 
-    Args:
-        open_dataset: Opens the warehouse's dataset.
-        name: The resource.
-        rows: What to read of its rows.
-        has_parent: Whether it has a parent, some of which its latest listing may not have read.
+    An earlier version, whose table has no column for it, has marked none.
     """
-    dataset = open_dataset(name)
-    before = None
-    found: list[tuple[Any, ...]] = []
-    while (listing := latest_listing(dataset, name)) != before:
-        pending = stored_pending(open_dataset, name) if has_parent else []
-        found = rows.where(is_listed(listing, pending)).fetchall()
-        before = listing
-    return found
+    if DELETED_AT not in dataset.schema.tables[name]["columns"]:
+        return sge.true()
+    return sge.column(DELETED_AT, quoted=True).is_(sge.null())
 
 
 def count_of(dataset: dlt.Dataset, rows: dlt.Relation) -> int:
@@ -89,54 +77,15 @@ def count_stored(open_dataset: OpenDataset, name: str) -> int:
     return int(rows)
 
 
-def latest_listing(dataset: dlt.Dataset, name: str) -> str:
-    """The load that listed a resource last.
+def newest_load(dataset: dlt.Dataset, name: str) -> str:
+    """The newest load of a resource; "" where there is none.
 
     dlt records a load after its rows are committed: a run that died in between left rows of a load
-    that is not recorded, and an empty listing left a record without rows.
+    that is not recorded.
     """
     recorded = dataset.latest_load_id(name) or ""
     stored = dataset.table(name)[[LOAD_ID]].max().fetchscalar() or ""
     return max(recorded, stored)
-
-
-def is_listed(listing: str, pending: Iterable[Pending], table: str = "") -> sge.Condition:
-    """The condition for rows that the latest listing of a resource contained.
-
-    A listing that a parent did not answer says nothing of the rows of that parent: they are listed
-    where the last one that it answered contained them.
-
-    Args:
-        listing: The latest listing.
-        pending: The parents that it lacks.
-        table: The name of the table in the query, where there are several.
-    """
-    load_id = _column(LOAD_ID, table)
-    listed: list[sge.Condition] = [load_id.eq(sge.convert(listing))]
-    for (load, columns), group in _grouped(pending).items():
-        if len(columns) == 1:
-            values = [sge.convert(parent.rows[columns[0]]) for parent in group]
-            own: sge.Condition = _column(columns[0], table).isin(*values)
-        else:
-            own = sge.or_(*(_has_values(parent.rows, table) for parent in group))
-        listed.append(sge.and_(own, load_id >= sge.convert(load)))
-    return sge.or_(*listed)
-
-
-def _grouped(pending: Iterable[Pending]) -> dict[tuple[str, tuple[str, ...]], list[Pending]]:
-    """The pending parents by the load that listed them last, and the columns that tell them."""
-    groups: dict[tuple[str, tuple[str, ...]], list[Pending]] = {}
-    for parent in pending:
-        groups.setdefault((parent.listed, tuple(parent.rows)), []).append(parent)
-    return groups
-
-
-def _has_values(row: Record, table: str) -> sge.Condition:
-    return sge.and_(*(_column(name, table).eq(sge.convert(row[name])) for name in row))
-
-
-def _column(name: str, table: str) -> sge.Column:
-    return sge.column(name, table=table or None, quoted=True)
 
 
 def stored_pending(open_dataset: OpenDataset, name: str) -> list[Pending]:
@@ -145,20 +94,10 @@ def stored_pending(open_dataset: OpenDataset, name: str) -> list[Pending]:
     return pending_parents(resources.get(name, {}))
 
 
-def count_no_longer_listed(
-    open_dataset: OpenDataset, name: str, pending: Iterable[Pending] = ()
-) -> int:
-    """The stored rows that the latest full listing of a resource no longer contained.
-
-    Args:
-        open_dataset: Opens the warehouse's dataset.
-        name: The resource.
-        pending: The parents that did not answer that listing.
-    """
+def count_deleted(open_dataset: OpenDataset, name: str) -> int:
+    """The stored rows of a resource that the API no longer lists."""
     dataset = open_dataset(name)
-    listed = is_listed(latest_listing(dataset, name), pending)
-    older = dataset.table(name).where(sge.not_(listed))
-    return count_of(dataset, older)
+    return count_of(dataset, dataset.table(name).where(sge.not_(is_live(dataset, name))))
 
 
 def stored_state(dataset: dlt.Dataset, pipeline: str) -> Mapping[str, Any]:

@@ -13,9 +13,41 @@ from typing import Any, cast
 from dlt.common.data_types.typing import TDataType
 from dlt.common.schema.typing import TColumnSchema
 
+from analytics_assets.configuration import FieldType
+from analytics_assets.configuration.resource import Resource
+from analytics_assets.source.columns import DELETED_AT, VERSION, column_descriptions
 from analytics_assets.source.errors import WarehouseError
 from analytics_assets.source.stored import types_of
 from analytics_assets.source.values import hold, hold_strictly
+
+DATA_TYPES: dict[FieldType, TDataType] = {
+    "string": "text",
+    "number": "bigint",
+    "float": "double",
+    "boolean": "bool",
+    "array": "json",
+    "object": "json",
+}
+
+
+def declared_columns(resource: Resource) -> dict[str, TColumnSchema]:
+    """The columns a resource has whatever its loads bring, as dlt describes them, by name."""
+    inherited: dict[str, FieldType] = {}
+    if parent := resource.parent:
+        # Of the parent's types: the two are compared.
+        inherited = {c: parent.resource.fields[field] for c, field in parent.inherited.items()}
+    types = {field: DATA_TYPES[word] for field, word in {**inherited, **resource.fields}.items()}
+    columns: dict[str, TColumnSchema] = {
+        name: {"name": name, "data_type": data_type, "nullable": name not in resource.key}
+        for name, data_type in types.items()
+    }
+    # Of several rows of one key dlt keeps the first in this order (dlt, "Merge loading").
+    columns[VERSION] = {"name": VERSION, "data_type": "bigint", "dedup_sort": "desc"}
+    columns[DELETED_AT] = {"name": DELETED_AT, "data_type": "bigint", "nullable": True}
+    for name, description in column_descriptions(resource).items():
+        if name in columns:
+            columns[name]["description"] = description
+    return columns
 
 
 class TableColumns:

@@ -7,8 +7,7 @@ import math
 import os
 import ssl
 import zlib
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Mapping
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -50,12 +49,16 @@ class CurlResponse(Response):
 Timeout = float | tuple[float, float] | tuple[float, None] | None
 """Seconds to wait for a connection, and for the next byte."""
 
-Follow = Callable[[CurlResponse], "PreparedRequest | None"]
-"""Makes the request that follows from an answer; None where none does."""
-
 
 class Way(NamedTuple):
-    """How requests are sent, as `requests` tells its transports."""
+    """How requests are sent.
+
+    Attributes:
+        timeout: Seconds to wait for a connection, and for the next byte of an answer; the latter
+            are counted in whole seconds.
+        verify: Whether the server's certificate must be trusted; a path names whom to trust.
+        proxies: The proxy of each scheme and host, as `requests` has them.
+    """
 
     timeout: Timeout
     verify: bool | str
@@ -65,24 +68,12 @@ class Way(NamedTuple):
 class Transfer:
     """A request that is under way, and its answer while it comes."""
 
-    def __init__(
-        self, request: PreparedRequest, follow: Follow | None, is_decoded_by_libcurl: bool
-    ) -> None:
+    def __init__(self, request: PreparedRequest, is_decoded_by_libcurl: bool) -> None:
         self.request = request
-        self.follow = follow
-        self.outcome: CurlResponse | Exception | None = None
-        self.ended_at = 0.0
         self._is_decoded_by_libcurl = is_decoded_by_libcurl
         self._proxy = ""
         self._body = BytesIO()
         self._lines: list[bytes] = []
-
-    @property
-    def size(self) -> int:
-        """Bytes of the body that are kept."""
-        if isinstance(self.outcome, CurlResponse):
-            return len(self.outcome.content)
-        return self._body.tell()
 
     def prepare(self, curl: pycurl.Curl, way: Way) -> None:
         """Tells libcurl what to send, and where the answer goes."""
@@ -134,14 +125,15 @@ class Transfer:
                 headers[name] = value.strip() if known is None else f"{known}, {value.strip()}"
         response = CurlResponse()
         response.status_code = curl.getinfo(pycurl.RESPONSE_CODE)
-        response.reason = status.split(" ", 2)[2] if status.count(" ") > 1 else ""
+        response.reason = status.partition(" ")[2].partition(" ")[2]
         response.headers = headers
         # JSON's, whatever the content type says: else each body would be searched for a likely one.
         response.encoding = "utf-8"
-        # Errors show it: the request itself keeps the whole address.
-        response.url = hide_secrets(str(self.request.url))
+        # An error shows it; the request itself keeps the whole address.
+        response.url = str(self.request.url)
+        if not response.ok:
+            response.url = hide_secrets(response.url)
         response.request = self.request
-        response.elapsed = timedelta(seconds=curl.getinfo(pycurl.TOTAL_TIME))
         response.bytes_received = curl.getinfo(pycurl.SIZE_DOWNLOAD_T)
         response._content = self._decoded(headers.get("Content-Encoding", ""))
         response._content_consumed = True  # type: ignore[attr-defined]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from analytics_assets.configuration import ResourceConfig
+from analytics_assets.configuration.resource import Resource
 from analytics_assets.source.columns import VARIANT
 from analytics_assets.source.paths import ANY, fold, leads_to, segments
 from analytics_assets.source.values import Record
 
 
-def withhold(resource: ResourceConfig) -> Callable[[list[Record]], None]:
+def withhold(resource: Resource) -> Callable[[list[Record]], None]:
     """A function that empties what the configuration withholds from a page's records, in place.
 
     In whatever case the API writes the names.
@@ -26,27 +26,27 @@ def withhold(resource: ResourceConfig) -> Callable[[list[Record]], None]:
     return empty
 
 
-def undecided(resource: ResourceConfig, found: Iterable[str]) -> list[str]:
+def undecided(resource: Resource, found: Iterable[str]) -> list[str]:
     """Of the paths of found secrets those that the configuration does not name by now."""
     decided = [segments(path) for path in decided_paths(resource)]
     return sorted(path for path in found if not any(leads_to(by, segments(path)) for by in decided))
 
 
 def withheld_columns(
-    resource: ResourceConfig, suspected: Iterable[str], columns: Iterable[str]
+    resource: Resource, suspected: Iterable[str], columns: Iterable[str]
 ) -> list[str]:
     """The columns that are to hold nothing: withheld by the configuration, or suspected."""
     names = {fold(path) for path in [*_withheld_paths(resource), *suspected]}
     return [column for column in columns if fold(column.partition(VARIANT)[0]) in names]
 
 
-def decided_paths(resource: ResourceConfig) -> list[str]:
+def decided_paths(resource: Resource) -> list[str]:
     """What the configuration says of fields that are, or look like, secrets."""
-    return [*resource.get("withheld", []), *resource.get("store", [])]
+    return [*resource.withheld, *resource.store]
 
 
-def _withheld_paths(resource: ResourceConfig) -> list[str]:
-    return [] if resource.get("store_withheld") else resource.get("withheld", [])
+def _withheld_paths(resource: Resource) -> Sequence[str]:
+    return () if resource.store_withheld else resource.withheld
 
 
 def _tree(paths: Iterable[str]) -> dict[str, Any]:

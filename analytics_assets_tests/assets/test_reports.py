@@ -29,11 +29,11 @@ from PIL import Image
 
 from analytics_assets.assets.dlt_log import dlt_logs_to
 from analytics_assets.assets.preview import LONGEST_VALUE
-from analytics_assets.configuration import ANALYTICS, ApiConfig
-from analytics_assets.configuration.lineage import key_columns, parent_name, resource_named
+from analytics_assets.configuration import ANALYTICS, Api, read_api
 from analytics_assets.definitions import build_definitions
 from analytics_assets.pictures.figure import LARGEST
 from analytics_assets.source import telling
+from harness.configurations import ANALYTICS_API
 from harness.demo_api import RESOURCES, DemoApi, own_id, running_demo_api
 from harness.project import FirstLoad, Project, assert_equal, metadata
 from harness.stores import Row
@@ -52,13 +52,13 @@ def specs() -> dict[str, AssetSpec]:
 def test_an_asset_says_what_it_is_where_it_comes_from_and_whom_to_ask(
     specs: dict[str, AssetSpec], name: str
 ) -> None:
-    spec, resource = specs[name], resource_named(ANALYTICS, name)
-    assert resource["description"] in str(spec.description)
+    spec, resource = specs[name], ANALYTICS_API.resources[name]
+    assert resource.description in str(spec.description)
     assert "`" not in str(spec.description), "the list of assets shows it as it is"
     assert "](" not in str(spec.description)
     assert spec.owners == ["team:data"]
     assert {"dlt", "rest_api"} <= spec.kinds
-    assert spec.tags["cadence"] == resource["cadence"]["name"]
+    assert spec.tags["cadence"] == resource.cadence["name"]
     incremental = name in ("deployments", "deployment_events")
     assert spec.tags["load"] == ("incremental" if incremental else "full_list")
     assert spec.metadata["dagster/table_name"] == f"analytics.{name}"
@@ -88,7 +88,7 @@ def test_columns_have_types_keys_descriptions_and_lineage(specs: dict[str, Asset
     required = {name for name, column in columns.items() if not column.constraints.nullable}
     assert required == {"_teams_id", "id", "_dlt_load_id", "_dlt_id"}
     keys = [name for name, c in columns.items() if "primary key" in c.constraints.other]
-    assert keys == key_columns(ANALYTICS, resource_named(ANALYTICS, "teams_member"))
+    assert keys == list(ANALYTICS_API.resources["teams_member"].key)
     described = {name for name, column in columns.items() if column.description}
     assert {"_teams_id", "role", "createdAt", "_version", "_dlt_id", "_dlt_load_id"} <= described
     lineage: TableColumnLineage = members["dagster/column_lineage"]
@@ -99,7 +99,7 @@ def test_columns_have_types_keys_descriptions_and_lineage(specs: dict[str, Asset
     } == {("_teams_id", "teams", "id"), ("team_id", "teams", "id")}
     with_lineage = {name for name, s in specs.items() if "dagster/column_lineage" in s.metadata}
     assert with_lineage == {
-        name for name in RESOURCES if parent_name(resource_named(ANALYTICS, name))
+        name for name, resource in ANALYTICS_API.resources.items() if resource.parent
     }
 
 
@@ -208,12 +208,12 @@ def test_the_preview_shows_the_newest_rows(
     assert max(map(len, texts)) <= LONGEST_VALUE
 
 
-def storing_secrets() -> ApiConfig:
+def storing_secrets() -> Api:
     config = deepcopy(ANALYTICS)
     for resource in config["resources"]:
         if "withheld" in resource:
             resource["store_withheld"] = True
-    return config
+    return read_api(config)
 
 
 @pytest.mark.long(reason="several loads each")

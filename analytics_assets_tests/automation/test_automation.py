@@ -42,6 +42,7 @@ from analytics_assets.configuration import ANALYTICS
 from analytics_assets.definitions import build_definitions
 from analytics_assets.resources import AlertWebhook, AnalyticsApi
 from analytics_assets.source.errors import SettingError
+from harness.configurations import ANALYTICS_API
 from harness.demo_api import RESOURCES, TOKEN, DemoApi
 from harness.project import Project
 from harness.reloads import as_window, reload_past
@@ -101,11 +102,8 @@ def test_each_asset_has_the_freshness_policy_of_its_cadence() -> None:
             policy.fail_window.to_timedelta().total_seconds() / 60,
         )
     assert windows == {
-        str(resource["name"]): (
-            resource["cadence"]["warn_after"],
-            resource["cadence"]["fail_after"],
-        )
-        for resource in ANALYTICS["resources"]
+        name: (resource.cadence["warn_after"], resource.cadence["fail_after"])
+        for name, resource in ANALYTICS_API.resources.items()
     }
 
 

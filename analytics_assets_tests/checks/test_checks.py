@@ -11,8 +11,7 @@ import pytest
 from dagster import AssetCheckEvaluation, AssetCheckSeverity
 
 from analytics_assets.checks import build_checks
-from analytics_assets.configuration import ANALYTICS
-from analytics_assets.configuration.lineage import is_listed_in_full, parent_name
+from harness.configurations import ANALYTICS_API
 from harness.demo_api import RESOURCES, DemoApi
 from harness.project import FirstLoad, Project, failures
 
@@ -30,22 +29,22 @@ def stored(all_loaded: FirstLoad) -> Project:
 def test_all_checks_pass_on_what_was_loaded(stored: Project, name: str) -> None:
     found = stored.check(name)
     assert {check: result.description for check, result in found.items() if not result.passed} == {}
-    (resource,) = [r for r in ANALYTICS["resources"] if r["name"] == name]
+    resource = ANALYTICS_API.resources[name]
     assert set(found) == {
         "key_is_unique",
         "keys_are_distinct",
         "columns_are_declared",
         "secrets_are_decided",
         "rows_did_not_fall",
-        *(["parents_exist", "parents_answered"] if parent_name(resource) else []),
-        *(["times_are_plausible"] if "times" in resource else []),
-        *(["rows_no_longer_listed"] if is_listed_in_full(ANALYTICS, name) else []),
+        *(["parents_exist", "parents_answered"] if resource.parent else []),
+        *(["times_are_plausible"] if resource.times else []),
+        *(["rows_no_longer_listed"] if resource.is_listed_in_full else []),
     }
 
 
 def test_each_asset_has_its_checks_in_a_step_of_its_own() -> None:
-    assert [step.op.name for step in build_checks(ANALYTICS)] == [
-        f"{resource['name']}_checks" for resource in ANALYTICS["resources"]
+    assert [step.op.name for step in build_checks(ANALYTICS_API)] == [
+        f"{name}_checks" for name in ANALYTICS_API.resources
     ]
 
 
@@ -185,20 +184,6 @@ def test_a_check_fails_on_what_was_made_wrong_and_shows_it(
         assert own in shown(found[check])
     if check == "parents_exist":
         assert parent[0] in shown(found[check])
-
-
-@pytest.mark.usefixtures("all_loaded")
-def test_a_list_that_came_back_empty_is_no_success(project: Project, demo_api: DemoApi) -> None:
-    assert project.check("aliases")["rows_did_not_fall"].passed
-    demo_api.fail("aliases", "status", status=200, body={"aliases": []})
-    project.load_all("aliases")
-    found = project.check("aliases")
-    assert not found["rows_did_not_fall"].passed
-    assert found["rows_did_not_fall"].severity is ERROR
-    assert "The API listed nothing of aliases" in str(found["rows_did_not_fall"].description)
-    listed: Any = found["rows_no_longer_listed"].metadata["rows"].value
-    assert found["rows_no_longer_listed"].passed
-    assert listed == len(project.rows("aliases"))
 
 
 def load_tokens_and_delete_one_upstream(project: Project, api: DemoApi) -> str:

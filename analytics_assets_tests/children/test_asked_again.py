@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from analytics_assets.configuration import ANALYTICS, ConfigurationError, validate
-from analytics_assets.configuration.lineage import resource_named
 from analytics_assets.source import fan_out
 from analytics_assets.source.columns import LOAD_ID
 from analytics_assets.source.limits import Limits
+from harness.configurations import words_of
 from harness.families import EVENTS, Server, serving
 from harness.project import Project, metadata
 
@@ -89,7 +89,7 @@ def test_a_wrong_word_for_what_is_asked_again_is_refused(
     name: str, words: Mapping[str, Any], said: str
 ) -> None:
     config = deepcopy(ANALYTICS)
-    resource: Any = resource_named(config, name)
+    resource: Any = words_of(config, name)
     resource["asked_again"] = {"within_minutes": 60, "after": ["ready"], **words}
     with pytest.raises(ConfigurationError, match="asked_again") as refused:
         validate(config)

@@ -11,8 +11,8 @@ import pytest
 from dagster import AssetCheckSeverity
 
 from analytics_assets.checks import answers
-from analytics_assets.configuration import ANALYTICS, ResourceConfig
-from analytics_assets.configuration.lineage import resource_named
+from analytics_assets.configuration import ANALYTICS, ResourceConfig, read_api
+from harness.configurations import words_of
 from harness.families import EVENTS, MEMBERS, NOW, Server, listing, refused, serving
 from harness.project import Project, metadata, sentence
 from harness.scripted import Answer, Asked, scripted_api
@@ -21,7 +21,7 @@ from harness.stores import Store
 HOUR = 3_600_000
 
 KEYS: ResourceConfig = {
-    **resource_named(ANALYTICS, "teams_member"),
+    **words_of(ANALYTICS, "teams_member"),
     "name": "keys",
     "primary_key": ["_teams_member_id", "id"],
     "endpoint": {"path": "/v1/members/{resources.teams_member.id}/keys", "data_selector": "keys"},
@@ -221,12 +221,12 @@ def test_a_later_page_that_fails_ends_the_list_of_its_parent_alone(tmp_path: Pat
 
 def test_a_row_without_its_key_ends_the_list_of_its_parent_alone(tmp_path: Path) -> None:
     config = deepcopy(ANALYTICS)
-    resource_named(config, "teams_member")["primary_key"] = ["_teams_id", "id", "role"]
+    words_of(config, "teams_member")["primary_key"] = ["_teams_id", "id", "role"]
     server = Server({"a": ["1"], "bad": ["1"]})
     for team, role in [("a", {"role": "OWNER"}), ("bad", {})]:
         member = {"uid": "1", "createdAt": NOW, **role}
         server.wrong_pages[team, 0] = listing("members", [member])
-    with serving(server, tmp_path, config=config) as (project, _):
+    with serving(server, tmp_path, api=read_api(config)) as (project, _):
         project.load_all("teams")
         told = sentence(project, "teams_member")
         assert told.startswith("1 of 2 parents of teams_member could not be read: bad: ")
@@ -267,7 +267,7 @@ def test_grandchildren_below_a_bad_parent_are_asked_for_all_the_same(tmp_path: P
         return listing("keys", [{"id": "key"}])
 
     with scripted_api(answer) as api:
-        project = Project(tmp_path, api.url, config)
+        project = Project(tmp_path, api.url, read_api(config))
         project.load_all("teams", "teams_member", "keys")
         server.wrong = {"b": refused(403)}
         server.parents["a"] = ["a1"]

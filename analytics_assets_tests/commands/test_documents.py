@@ -18,12 +18,6 @@ from analytics_assets.automation import switch
 from analytics_assets.checks.factory import DESCRIPTIONS
 from analytics_assets.configuration import ANALYTICS, ApiConfig, ResourceConfig, validate
 from analytics_assets.configuration.analytics import HOURLY
-from analytics_assets.configuration.lineage import (
-    endpoint_of,
-    key_columns,
-    parent_name,
-    resource_named,
-)
 from analytics_assets.definitions import build_definitions
 from analytics_assets.execution import executor
 from analytics_assets.resources import Warehouse, alert_webhook, api, warehouse
@@ -31,6 +25,7 @@ from harness import bookshop_definitions
 from harness.cluster import MAKE_TABLES
 from harness.commands import MATERIALIZE as MATERIALIZE_CLI
 from harness.commands import run_cli
+from harness.configurations import ANALYTICS_API
 from harness.demo_api import DemoApi, running_demo_api
 from harness.processes import REPOSITORY
 from harness.project import Project
@@ -92,12 +87,12 @@ def test_the_table_of_resources_is_the_configuration() -> None:
         for name, path, keys, _, parent in rows_of_table("table")
     }
     assert told == {
-        str(resource["name"]): (
-            re.sub(r"\{.*?\}", "{id}", str(endpoint_of(resource)["path"])),
-            ", ".join(f"`{column}`" for column in key_columns(ANALYTICS, resource)),
-            parent_name(resource) or "",
+        name: (
+            re.sub(r"\{.*?\}", "{id}", resource.path),
+            ", ".join(f"`{column}`" for column in resource.key),
+            resource.parent.resource.name if resource.parent else "",
         )
-        for resource in ANALYTICS["resources"]
+        for name, resource in ANALYTICS_API.resources.items()
     }
 
 
@@ -233,8 +228,8 @@ def test_the_table_of_triggers_is_the_definitions() -> None:
     loaded = {
         row[0].split("`")[1]: set(re.findall(r"`(\w+)`", row[2])) for row in rows_of_table("what")
     }
-    for name in {str(resource["name"]) for resource in ANALYTICS["resources"]}:
-        assert name in loaded[resource_named(ANALYTICS, name)["cadence"]["name"]]
+    for name, resource in ANALYTICS_API.resources.items():
+        assert name in loaded[resource.cadence["name"]]
 
 
 def test_the_table_of_checks_names_each_check() -> None:

@@ -16,9 +16,10 @@ from analytics_assets.configuration import (
     ApiConfig,
     ConfigurationError,
     ResourceConfig,
+    read_api,
 )
-from analytics_assets.configuration.lineage import resource_named
 from analytics_assets.definitions import build_definitions
+from harness.configurations import words_of
 from harness.demo_api import running_demo_api
 from harness.project import Project, assert_equal
 
@@ -95,7 +96,7 @@ def test_a_tenth_root_a_second_child_and_a_child_of_a_child_load_with_no_other_c
         {"teams_member"},
     )
     with running_demo_api() as api:
-        project = Project(tmp_path, api.url, config)
+        project = Project(tmp_path, api.url, read_api(config))
         project.load_all()
         assert_equal(project.rows("spaces"), api.rows("teams"))
         variables = project.query("select _projects_id, id from analytics.variables")
@@ -228,9 +229,9 @@ def test_a_wrong_configuration_is_refused_naming_the_resource_and_the_key(
 )
 def test_what_a_load_needs_cannot_be_withheld(name: str, path: str, reason: str) -> None:
     config = deepcopy(ANALYTICS)
-    resource: Any = resource_named(config, name)
+    resource: Any = words_of(config, name)
     resource["withheld"] = [path]
-    member: Any = resource_named(config, "teams_member")
+    member: Any = words_of(config, "teams_member")
     member["include_from_parent"] = ["id", "slug"]
     with pytest.raises(ConfigurationError, match=f"names `{path}`, which {reason}"):
         build_definitions(config)

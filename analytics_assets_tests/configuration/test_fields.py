@@ -9,9 +9,8 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from analytics_assets.configuration import ANALYTICS
-from analytics_assets.configuration.lineage import endpoint_of, resource_named
 from analytics_assets.configuration.secret_names import secrecy_of
+from harness.configurations import ANALYTICS_API
 from harness.demo_api import RESOURCES, running_demo_api
 from harness.project import Project
 
@@ -57,9 +56,9 @@ def forms(schema: Schema) -> Iterator[Schema]:
 
 def rows_of(name: str) -> Iterator[Schema]:
     """The forms of a row of a resource."""
-    endpoint = endpoint_of(resource_named(ANALYTICS, name))
-    path = PATHS.get(name, str(endpoint["path"]))
-    selector = endpoint.get("data_selector")
+    resource = ANALYTICS_API.resources[name]
+    path = PATHS.get(name, resource.path)
+    selector = resource.endpoint.get("data_selector")
     content = DESCRIPTION["paths"][path]["get"]["responses"]["200"]["content"]
     for body in [form for answer in content.values() for form in forms(answer["schema"])]:
         selected = body if selector == "$" else body.get("properties", {}).get(selector, {})
@@ -79,26 +78,25 @@ def described(name: str) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("name", RESOURCES)
 def test_each_field_of_the_public_description_is_declared_or_withheld(name: str) -> None:
-    resource = resource_named(ANALYTICS, name)
+    resource = ANALYTICS_API.resources[name]
     fields = described(name)
     assert "createdAt" in fields or "created" in fields, "rows were found"
-    withheld = resource.get("withheld", [])
-    assert {*fields} - {*resource["fields"], *withheld} == set()
+    assert {*fields} - {*resource.fields, *resource.withheld} == set()
     unlike = {
-        field: (resource["fields"][field], types)
+        field: (resource.fields[field], types)
         for field, types in fields.items()
-        if field in resource["fields"]
+        if field in resource.fields
         and types
-        and resource["fields"][field] not in set().union(*(TYPES[word] for word in types))
+        and resource.fields[field] not in set().union(*(TYPES[word] for word in types))
     }
     assert unlike == {}
 
 
 @pytest.mark.parametrize("name", RESOURCES)
 def test_no_declared_text_looks_like_a_secret_without_a_decision(name: str) -> None:
-    resource = resource_named(ANALYTICS, name)
-    decided = {*resource.get("withheld", []), *resource.get("store", [])}
-    assert {field for field in resource["fields"] if secrecy_of(field)} - decided == set()
+    resource = ANALYTICS_API.resources[name]
+    decided = {*resource.withheld, *resource.store}
+    assert {field for field in resource.fields if secrecy_of(field)} - decided == set()
 
 
 @pytest.mark.long(reason="several loads each")

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from dagster import ScheduleDefinition
 
-from analytics_assets.configuration import ConfigurationError
+from analytics_assets.configuration import ConfigurationError, read_api
 from analytics_assets.definitions import build_definitions
 from analytics_assets.resources import AnalyticsApi
 from analytics_assets.source.newest import ask_for_newest
 from analytics_assets.source.rate_limit import RateLimit
 from analytics_assets.source.telling import silent
 from analytics_assets.source.traffic import Traffic
-from harness.bookshop import BOOKSHOP, TOKEN, Bookshop, Row, open_bookshop
+from harness.bookshop import BOOKSHOP, BOOKSHOP_API, TOKEN, Bookshop, Row, open_bookshop
 from harness.commands import run_cli
 from harness.demo_api import DemoApi, Key
 from harness.processes import REPOSITORY
@@ -43,7 +43,7 @@ def shop() -> Iterator[Bookshop]:
 
 @pytest.fixture
 def shop_project(tmp_path: Path, shop: Bookshop) -> Project:
-    return Project(tmp_path, shop.url, BOOKSHOP, access_token=TOKEN)
+    return Project(tmp_path, shop.url, BOOKSHOP_API, access_token=TOKEN)
 
 
 def assert_the_shop_is_loaded(file: Path, shop: Bookshop) -> None:
@@ -131,7 +131,8 @@ def test_its_newest_order_is_asked_for_alone(shop: Bookshop) -> None:
     api = AnalyticsApi(base_url=shop.url, access_token=TOKEN)
     rate_limit = RateLimit(silent, math.inf)
     found = ask_for_newest(
-        BOOKSHOP, "orders", api.client(api.retry_policy(), Traffic(silent), rate_limit)
+        BOOKSHOP_API.resources["orders"],
+        api.client(api.retry_policy(), Traffic(silent), rate_limit),
     )
     assert found is not None
     assert (found.key, found.moment) == (newest, shop.orders[newest]["updated_ms"])
@@ -225,14 +226,14 @@ def test_a_paginator_that_the_api_does_not_heed_fails_the_asset_in_one_sentence(
 ) -> None:
     config = deepcopy(BOOKSHOP)
     paginator(config).update(wrong)
-    project = Project(tmp_path, shop.url, config, access_token=TOKEN)
+    project = Project(tmp_path, shop.url, read_api(config), access_token=TOKEN)
     assert f"GET /api/authors {complaint}" in sentence(project, "authors")
 
 
 def test_rows_are_merged_without_a_word_on_it(tmp_path: Path, shop: Bookshop) -> None:
     config = deepcopy(BOOKSHOP)
     config["resource_defaults"].pop("write_disposition")
-    project = Project(tmp_path, shop.url, config, access_token=TOKEN)
+    project = Project(tmp_path, shop.url, read_api(config), access_token=TOKEN)
     for _ in range(2):
         project.load_all("authors")
     assert project.query("select count(*) as rows from analytics.authors") == [{"rows": 9}]

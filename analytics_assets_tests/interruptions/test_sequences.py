@@ -36,9 +36,9 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from analytics_assets.configuration import ANALYTICS, ApiConfig
-from analytics_assets.configuration.lineage import endpoint_of, is_listed_in_full
+from analytics_assets.configuration import ANALYTICS, Api, read_api
 from analytics_assets.demo_api.operations import OPERATIONS
+from harness.configurations import ANALYTICS_API, endpoint_words
 from harness.demo_api import PARENTS, RESOURCES, DemoApi, Key, running_demo_api
 from harness.killed import before_each_request
 from harness.postgres import running_postgres
@@ -87,14 +87,14 @@ OF_ONE_PARENT: list[dict[str, Any]] = [
 NEW_VALUES: list[Any] = [None, 1, ["list"]]
 
 
-def with_small_pages() -> ApiConfig:
+def with_small_pages() -> Api:
     """The configuration, whose lists are asked for in pages of few rows."""
     config = deepcopy(ANALYTICS)
-    for resource in config["resources"]:
-        params = endpoint_of(resource).get("params") or {}
-        if "limit" in params and "bare_list" not in resource:
+    for name, resource in ANALYTICS_API.resources.items():
+        params = endpoint_words(config, name).get("params") or {}
+        if "limit" in params and not resource.bare_list:
             params["limit"] = ROWS_OF_A_PAGE
-    return config
+    return read_api(config)
 
 
 SMALL_PAGES = with_small_pages()
@@ -372,7 +372,7 @@ class Loads(RuleBasedStateMachine):
 
 
 def assert_deletions_are_reported(name: str, report: Mapping[str, Any], count: int) -> None:
-    if is_listed_in_full(ANALYTICS, name):
+    if ANALYTICS_API.resources[name].is_listed_in_full:
         assert report["rows_no_longer_listed"] == count
 
 

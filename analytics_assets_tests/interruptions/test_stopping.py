@@ -26,7 +26,7 @@ from analytics_assets.assets.factory import POOL
 from analytics_assets.assets.failures import failing_in_one_sentence
 from analytics_assets.execution import stopping
 from analytics_assets.execution.stopping import watching
-from analytics_assets.source.http import RetryPolicy
+from analytics_assets.source.client import RetryPolicy
 from harness.demo_api import DemoApi
 from harness.interrupted import Commands, Ending, Moment, commands
 from harness.processes import REPOSITORY, TIMEOUT
@@ -137,11 +137,11 @@ def loaded(ending: Ending) -> set[str]:
 WAITS: dict[str, tuple[dict[str, Any], Moment]] = {
     "for an answer": (
         {"kind": "hang", "seconds": 300},
-        Moment("analytics_assets.source.curl:CurlAdapter._sleep", seconds=0.2),
+        Moment("analytics_assets.source.transport:Transport.wait", seconds=0.2),
     ),
     "before a retry": (
         {"kind": "status", "status": 503, "times": None},
-        Moment("analytics_assets.source.http:ApiAdapter._note_failure", 3, seconds=0.5),
+        Moment("analytics_assets.source.client:ApiClient._note_failure", 3, seconds=0.5),
     ),
     "for a rate limit": (
         {"kind": "status", "status": 429, "headers": {"Retry-After": "600"}, "times": None},

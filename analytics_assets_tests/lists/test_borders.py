@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from analytics_assets.configuration import ANALYTICS, ApiConfig
-from analytics_assets.configuration.lineage import endpoint_of, resource_named
+from analytics_assets.configuration import ANALYTICS, Api, read_api
 from analytics_assets.configuration.types import FieldType
 from analytics_assets.source.errors import AnalyticsApiError
+from harness.configurations import endpoint_words
 from harness.listing import Listing, Row, read_list, serving
 from harness.project import Project
 from harness.scripted import Answer, Asked, scripted_api
@@ -204,7 +204,7 @@ UNITS: dict[str, tuple[Way, Way]] = {
 }
 
 
-def things_by(parameter: str, field: str, limit: int) -> ApiConfig:
+def things_by(parameter: str, field: str, limit: int) -> Api:
     """The configuration of a list of things, whose cursor goes back in a parameter."""
     fields: dict[str, FieldType] = {field: "number"}
     thing = things(**fields)
@@ -248,7 +248,7 @@ def read_things(
         return Answer({"things": rows, "next": following})
 
     with scripted_api(serving({"/things": answer})) as api:
-        read_rows = read_list(api.url, "things", config=things_by(parameter, field, limit))
+        read_rows = read_list(api.url, "things", api=things_by(parameter, field, limit))
     return sorted(times), sorted(row["id"] for row in read_rows)
 
 
@@ -298,9 +298,8 @@ def test_a_list_towards_the_future_is_asked_for_from_a_moment_before(
     until_includes: bool, parameter: str
 ) -> None:
     config = deepcopy(ANALYTICS)
-    endpoint: Any = endpoint_of(resource_named(config, "teams"))
     words = {"cursor_param": parameter, "cursor_path": "pagination.next"}
-    endpoint["paginator"] = {"type": "cursor", **words}
+    endpoint_words(config, "teams")["paginator"] = {"type": "cursor", **words}
     rows: list[Row] = [
         {"id": str(n), "createdAt": t} for n, t in enumerate([1, 2, 2, 3, 3, 3, 4, 5])
     ]
@@ -313,4 +312,4 @@ def test_a_list_towards_the_future_is_asked_for_from_a_moment_before(
         return Answer({"teams": found[:5], "pagination": {"next": following}})
 
     with scripted_api(serving({"/v2/teams": answer})) as api:
-        assert read_list(api.url, "teams", config=config) == rows
+        assert read_list(api.url, "teams", api=read_api(config)) == rows

@@ -14,10 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from dlt.sources.helpers.rest_client.client import RESTClient
 
-from analytics_assets.configuration import ANALYTICS
-from analytics_assets.configuration.lineage import resource_named
 from analytics_assets.source.bare_list import BareListPaginator
 from analytics_assets.source.errors import AnalyticsApiError
+from harness.configurations import ANALYTICS_API
 from harness.demo_api import running_demo_api
 from harness.project import Project, assert_equal
 
@@ -130,7 +129,9 @@ def serving(rows: list[Row], answer: Answer) -> Iterator[str]:
 
 
 def read_all(url: str, limit: int) -> list[int]:
-    paginator = BareListPaginator(resource_named(ANALYTICS, "deployment_events")["bare_list"])
+    words = ANALYTICS_API.resources["deployment_events"].bare_list
+    assert words
+    paginator = BareListPaginator(words)
     pages = RESTClient(url).paginate(
         "/events", params={"limit": limit}, paginator=paginator, data_selector="$"
     )

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from analytics_assets.configuration import ANALYTICS, ApiConfig
-from analytics_assets.configuration.lineage import endpoint_of, resource_named
+from analytics_assets.configuration import ANALYTICS, Api, read_api
 from analytics_assets.source.errors import AnalyticsApiError
+from harness.configurations import endpoint_words
 from harness.demo_api import DemoApi, running_demo_api
 from harness.listing import Listing, Row, read_list, serving
 from harness.project import Project, assert_equal, metadata
@@ -95,7 +95,7 @@ def test_a_list_that_stands_still_is_looked_at_once_more_if_it_has_several_pages
     assert len(api.asked) == pages
 
 
-def numbered(kind: str) -> ApiConfig:
+def numbered(kind: str) -> Api:
     """The configuration with projects that are asked for by another kind of paginator."""
     config = deepcopy(ANALYTICS)
     words: dict[str, dict[str, Any]] = {
@@ -104,9 +104,8 @@ def numbered(kind: str) -> ApiConfig:
         "json_link": {"next_url_path": "next"},
         "header_link": {},
     }
-    endpoint: Any = endpoint_of(resource_named(config, "projects"))
-    endpoint["paginator"] = {"type": kind, **words[kind]}
-    return config
+    endpoint_words(config, "projects")["paginator"] = {"type": kind, **words[kind]}
+    return read_api(config)
 
 
 def page_of(rows: list[Row], asked: Asked, url: str) -> Answer:
@@ -124,7 +123,7 @@ def page_of(rows: list[Row], asked: Asked, url: str) -> Answer:
 @pytest.mark.parametrize("kind", ["offset", "page_number", "json_link", "header_link"])
 def test_a_row_that_moves_is_read_whatever_the_paginator(kind: str) -> None:
     rows = [{"id": str(n), "updatedAt": 100 - n} for n in range(8)]
-    config, numbers = numbered(kind), count()
+    numbers = count()
 
     def answer(asked: Asked) -> Answer:
         if next(numbers) == 1:
@@ -132,7 +131,7 @@ def test_a_row_that_moves_is_read_whatever_the_paginator(kind: str) -> None:
         return page_of(rows, asked, api.url)
 
     with scripted_api(serving({"/v9/projects": answer})) as api:
-        read = read_list(api.url, "projects", config=config)
+        read = read_list(api.url, "projects", api=numbered(kind))
     assert {row["id"] for row in read} == {row["id"] for row in rows}
     assert next(row for row in read if row["id"] == "6")["updatedAt"] == 200
 
@@ -142,7 +141,7 @@ def test_a_list_of_one_page_is_not_looked_at_again(kind: str, requests: int) -> 
     rows = [{"id": str(n)} for n in range(3)]
     answers = {"/v9/projects": lambda asked: page_of(rows, asked, "")}
     with scripted_api(serving(answers)) as api:
-        assert read_list(api.url, "projects", config=numbered(kind)) == rows
+        assert read_list(api.url, "projects", api=numbered(kind)) == rows
     assert len(api.asked) == requests
 
 

@@ -91,10 +91,10 @@ def test_an_answer_without_content_ends_a_numbered_list_that_had_rows(
         return Answer({"things": page}) if page else Answer(status=204)
 
     with scripted_api(serving({"/things": answer})) as api:
-        assert read_list(api.url, "things", config=api_of(thing)) == rows
+        assert read_list(api.url, "things", api=api_of(thing)) == rows
         rows.clear()
         with pytest.raises(exceptions.InvalidJSONError):
-            read_list(api.url, "things", config=api_of(thing))
+            read_list(api.url, "things", api=api_of(thing))
 
 
 def test_text_is_read_as_json_has_it_whatever_the_content_type_says(

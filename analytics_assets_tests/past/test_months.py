@@ -17,14 +17,14 @@ from typing import cast
 
 import pytest
 
-from analytics_assets.configuration import ANALYTICS, ApiConfig, ResourceConfig, validate
-from analytics_assets.configuration.lineage import endpoint_of, resource_named
+from analytics_assets.configuration import ANALYTICS, ApiConfig, ResourceConfig, read_api
 from analytics_assets.resources import Warehouse
 from analytics_assets.resources.one_load import Turn
 from analytics_assets.resources.warehouse import DATASET
 from analytics_assets.source.coverage import Coverage, cover
 from analytics_assets.source.window import Window
 from harness.commands import MATERIALIZE, assert_ended_well, start_cli
+from harness.configurations import endpoint_words, words_of
 from harness.demo_api import DemoApi, running_demo_api
 from harness.processes import wait_until
 from harness.project import Project, assert_everything_equal, failures
@@ -226,13 +226,11 @@ def test_a_month_notes_what_it_has_done_later_than_one_whose_clock_is_ahead(
 
 
 GRANDCHILD: ResourceConfig = {
-    **resource_named(ANALYTICS, CHILD),
+    **words_of(ANALYTICS, CHILD),
     "name": "events_of_events",
     "primary_key": ["_deployment_events_id", "id"],
-    "endpoint": {
-        **endpoint_of(resource_named(ANALYTICS, CHILD)),
-        "path": "/v3/deployments/{resources.deployment_events.id}/events",
-    },
+    "endpoint": endpoint_words(ANALYTICS, CHILD)
+    | {"path": "/v3/deployments/{resources.deployment_events.id}/events"},
 }
 # Only what has a parent that is asked for by time can be asked for again.
 del GRANDCHILD["asked_again"]
@@ -247,9 +245,8 @@ def test_months_of_a_child_that_is_a_parent_itself_are_loaded_one_after_the_othe
     waits: bool,
 ) -> None:
     config: ApiConfig = {**ANALYTICS, "resources": [*ANALYTICS["resources"], *grandchildren]}
-    validate(config)
-    warehouse = Warehouse(patience=1)
-    project = Project(tmp_path, demo_api.url, config, store=database, warehouse=warehouse)
+    api, warehouse = read_api(config), Warehouse(patience=1)
+    project = Project(tmp_path, demo_api.url, api, store=database, warehouse=warehouse)
     project.load_all(PARENT, CHILD)
     window = {"start": MONTHS[0], "end": MONTHS[1]}
     another = "SELECT pg_advisory_lock_shared(hashtextextended('analytics.deployment_events', 0))"

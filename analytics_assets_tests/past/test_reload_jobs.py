@@ -13,7 +13,7 @@ from dagster import DagsterInstance
 from analytics_assets.assets.keys import asset_key
 from analytics_assets.configuration import iso_time
 from analytics_assets.source.clock import epoch_milliseconds
-from harness.bookshop import BOOKSHOP, OPENED, open_bookshop
+from harness.bookshop import BOOKSHOP, BOOKSHOP_API, OPENED, open_bookshop
 from harness.bookshop import TOKEN as BOOKSHOP_TOKEN
 from harness.demo_api import DemoApi, settings_of
 from harness.forked import MODULE
@@ -109,7 +109,7 @@ def test_a_reload_without_a_window_is_refused_on_the_command_line(
 @pytest.mark.long(reason="several loads each")
 def test_a_window_of_another_api_is_loaded_again(tmp_path: Path) -> None:
     with open_bookshop() as shop:
-        project = Project(tmp_path, shop.url, BOOKSHOP, access_token=BOOKSHOP_TOKEN)
+        project = Project(tmp_path, shop.url, BOOKSHOP_API, access_token=BOOKSHOP_TOKEN)
         project.load_all("orders")
         expected = {number: order["total"] for number, order in shop.orders.items()}
         early, late = "B-0003", "B-0020"

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from analytics_assets.configuration import ANALYTICS, ApiConfig
-from analytics_assets.configuration.lineage import endpoint_of, resource_named
+from analytics_assets.configuration import ANALYTICS, Api, read_api
+from harness.configurations import words_of
 from harness.demo_api import TOKEN, DemoApi
 from harness.project import Project, failures
 
@@ -122,11 +122,11 @@ def test_the_address_of_the_api_may_be_spelled_in_capitals(
     Project(tmp_path, url).load_all("user")
 
 
-def config_with(paginator: Any) -> ApiConfig:
-    """The configuration of teams alone, with another paginator."""
-    teams = deepcopy(resource_named(ANALYTICS, "teams"))
-    endpoint_of(teams)["paginator"] = paginator
-    return {**ANALYTICS, "resources": [teams]}
+def teams_with(paginator: Any) -> Api:
+    """The API of teams alone, with another paginator."""
+    teams: Any = deepcopy(words_of(ANALYTICS, "teams"))
+    teams["endpoint"]["paginator"] = paginator
+    return read_api({**ANALYTICS, "resources": [teams]})
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_the_token_follows_no_link_to_another_address(
 ) -> None:
     link = f"http://127.0.0.1:{stranger.server_port}/v2/teams"
     answer_with_link(demo_api, link)
-    project = Project(tmp_path, demo_api.url, config_with(paginator))
+    project = Project(tmp_path, demo_api.url, teams_with(paginator))
     with demo_api.counted() as requests:
         result = project.load("teams")
     assert REFUSED in failures(result)["teams"]

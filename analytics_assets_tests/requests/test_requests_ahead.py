@@ -5,10 +5,9 @@ from __future__ import annotations
 from copy import deepcopy
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
-from analytics_assets.configuration import ANALYTICS
-from analytics_assets.configuration.lineage import endpoint_of, resource_named
+from analytics_assets.configuration import ANALYTICS, read_api
+from harness.configurations import endpoint_words
 from harness.demo_api import DemoApi, running_demo_api
 from harness.project import Project, assert_equal, metadata
 
@@ -55,13 +54,12 @@ def test_what_failed_ahead_waits_for_its_retry_together(tmp_path: Path) -> None:
 def test_a_last_page_without_a_row_that_is_wanted_costs_no_other_row(tmp_path: Path) -> None:
     """The API does not heed the first moment asked for, so that its last pages are too old."""
     config = deepcopy(ANALYTICS)
-    endpoint: Any = endpoint_of(resource_named(config, "deployments"))
-    endpoint["incremental"]["start_param"] = "ignored"
+    endpoint_words(config, "deployments")["incremental"]["start_param"] = "ignored"
     with running_demo_api("--deployments", "300", "--max-limit", "7") as api:
         served = api.rows("deployments")
         moments = sorted(row["created"] for row in served.values())
         start = moments[len(moments) // 2] // 86_400_000 * 86_400_000
-        project = Project(tmp_path, api.url, config, start_date=iso_day(start))
+        project = Project(tmp_path, api.url, read_api(config), start_date=iso_day(start))
         project.load_all("deployments")
         wanted = {key: row for key, row in served.items() if row["created"] >= start}
         assert_equal(project.rows("deployments"), wanted)

@@ -11,15 +11,16 @@ from typing import Any, cast
 import pytest
 from dagster import AssetCheckSeverity, DagsterInstance
 
-from analytics_assets.configuration import ANALYTICS, ApiConfig, ResourceConfig
-from analytics_assets.configuration.lineage import resource_named
+from analytics_assets.configuration import ANALYTICS, Api, read_api
 from analytics_assets.source.redaction import Guard
 from analytics_assets.source.secret_values import is_secret_text
 from analytics_assets.source.withheld import withhold
 from harness.canaries import CANARY, leaks
+from harness.configurations import endpoint_words, words_of
 from harness.project import Project, failures, metadata
 from harness.scripted import Answer, Asked, ScriptedApi, scripted_api
 from harness.stores import Store
+from harness.things import api_of, things
 
 Row = dict[str, Any]
 
@@ -168,10 +169,10 @@ def test_secrets_that_nobody_declared_are_nowhere_after_a_first_and_a_later_load
     assert CANARY not in "".join(capfd.readouterr())
 
 
-def configured(name: str, **words: Any) -> ApiConfig:
+def configured(name: str, **words: Any) -> Api:
     config = deepcopy(ANALYTICS)
-    cast(Row, resource_named(config, name)).update(words)
-    return config
+    cast(Row, words_of(config, name)).update(words)
+    return read_api(config)
 
 
 def test_secrets_stay_away_from_each_warehouse(
@@ -263,10 +264,10 @@ def test_whether_a_value_is_a_secret_depends_on_its_kind(
 
 
 def emptied(record: Row, **words: Any) -> set[str]:
-    resource = {"name": "things", "endpoint": {"path": "/things"}, "fields": {"id": "string"}}
-    resource |= words
-    guard = Guard(cast(ResourceConfig, resource))
-    withhold(cast(ResourceConfig, resource))([record])
+    thing: Any = {**things(**words.pop("fields", {})), **words}
+    resource = api_of(thing).resources["things"]
+    guard = Guard(resource)
+    withhold(resource)([record])
     guard.empty([record])
     return guard.found
 
@@ -474,14 +475,15 @@ def repeating(_: Asked) -> Answer:
     return Answer({"teams": teams, "pagination": {"next": "same"}})
 
 
-def proving_itself(config: ApiConfig) -> ApiConfig:
+def proving_itself() -> Api:
     """A configuration that sends a secret in the query and in headers."""
+    config = deepcopy(ANALYTICS)
     for name in ("teams", "teams_member"):
-        endpoint = cast(Row, resource_named(config, name)["endpoint"])
+        endpoint = endpoint_words(config, name)
         names = ("api_key", "appid", "clientToken", "subscription-key", "user_key")
         endpoint["params"] |= dict.fromkeys(names, SECRET)
         endpoint["headers"] = {"X-Api-Key": SECRET, "Cookie": f"a={SECRET}"}
-    return config
+    return read_api(config)
 
 
 @pytest.mark.long_but_first(reason="further cases of a short test")
@@ -501,10 +503,10 @@ def proving_itself(config: ApiConfig) -> ApiConfig:
 def test_a_key_in_a_query_or_a_header_is_in_no_error_event_or_log(
     folder: Path, answer: Callable[[Asked], Answer] | None, words: str, capfd: Any
 ) -> None:
-    config = proving_itself(deepcopy(ANALYTICS))
+    proving = proving_itself()
     with scripted_api(answer or repeating) as server, DagsterInstance.get() as instance:
         url = server.url if answer else "http://127.0.0.1:1"
-        project = Project(folder, url, config, instance=instance, max_retries=1)
+        project = Project(folder, url, proving, instance=instance, max_retries=1)
         said = failures(project.load("teams"))["teams"]
         assert not answer or server.asked[0].params["api_key"] == SECRET, "it is sent"
     assert words in said
@@ -518,9 +520,9 @@ def test_a_key_in_a_query_is_in_no_error_of_a_child(folder: Path, capfd: Any) ->
             return Answer({}, status=400)
         return Answer({"teams": [{"id": "a", "createdAt": CREATED}]})
 
-    config = proving_itself(deepcopy(ANALYTICS))
+    proving = proving_itself()
     with scripted_api(answer) as server, DagsterInstance.get() as instance:
-        project = Project(folder, server.url, config, instance=instance, max_retries=0)
+        project = Project(folder, server.url, proving, instance=instance, max_retries=0)
         said = failures(project.load("teams", "teams_member"))
     assert "answered 400" in said["teams_member"]
     assert leaks(folder) == []

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 from dlt.common.data_types.typing import TDataType
 
-from analytics_assets.source.batches import BYTES_PER_BATCH, Collector, to_table
+from analytics_assets.source.batches import BYTES_PER_BATCH, in_batches, to_table
 from analytics_assets.source.limits import LIMITS
+from analytics_assets.source.records import Page
 from analytics_assets.source.telling import silent
 from analytics_assets.source.traffic import Traffic
 
@@ -59,10 +60,17 @@ def test_rows_are_passed_on_once_they_are_many_or_large(
     rows_a_page: int, bytes_a_page: int
 ) -> None:
     traffic = Traffic(silent)
-    collector = Collector(traffic, LIMITS.rows_per_batch)
-    collector.begin(lambda: False)
-    passed = []
-    for _ in range(4):
-        traffic.count_bytes(received=1, read=bytes_a_page)
-        passed.append(len(collector.collect([{}] * rows_a_page) or []))
-    assert passed == [0, 2 * rows_a_page, 0, 2 * rows_a_page]
+
+    def pages() -> Iterator[Page]:
+        for _ in range(5):
+            traffic.count_bytes(received=1, read=bytes_a_page)
+            yield [{}] * rows_a_page
+
+    passed = [*map(len, in_batches(pages(), traffic, LIMITS.rows_per_batch))]
+    assert passed == [2 * rows_a_page, 2 * rows_a_page, rows_a_page]
+
+
+def test_pages_without_rows_are_no_batch() -> None:
+    traffic = Traffic(silent)
+    traffic.count_bytes(received=1, read=BYTES_PER_BATCH)
+    assert list(in_batches([[], []], traffic, LIMITS.rows_per_batch)) == []

@@ -122,9 +122,9 @@ def test_a_column_that_the_schema_tells_otherwise_than_the_database_keeps_each_v
     tmp_path: Path,
 ) -> None:
     """As earlier versions left it, whose declared type was taken for the stored one."""
-    config, rows = api_of(things(field="number")), [{"id": "first", "field": 1}]
+    api_of_things, rows = api_of(things(field="number")), [{"id": "first", "field": 1}]
     with scripted_api(lambda _: Answer({"things": rows})) as api:
-        project = Project(tmp_path, api.url, config)
+        project = Project(tmp_path, api.url, api_of_things)
         project.load_all()
         with duckdb.connect(str(project.file)) as connection:
             connection.execute("ALTER TABLE analytics.things ALTER COLUMN field TYPE BOOLEAN")

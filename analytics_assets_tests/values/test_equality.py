@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from analytics_assets.configuration import ANALYTICS, ApiConfig
-from analytics_assets.configuration.lineage import endpoint_of
+from analytics_assets.configuration import ANALYTICS, Api, read_api
+from harness.configurations import ANALYTICS_API, endpoint_words
 from harness.demo_api import running_demo_api
 from harness.project import Project, assert_everything_equal
 
 
-def with_page_limit(limit: int) -> ApiConfig:
+def with_page_limit(limit: int) -> Api:
     """The configuration with another number of rows a page."""
     config = deepcopy(ANALYTICS)
-    for resource in config["resources"]:
-        params = endpoint_of(resource).get("params")
+    for name in ANALYTICS_API.resources:
+        params = endpoint_words(config, name).get("params")
         if params:
             params["limit"] = limit
-    return config
+    return read_api(config)
 
 
 @pytest.mark.long(reason="several loads each")
@@ -90,7 +90,6 @@ def test_every_declared_column_exists_in_an_empty_warehouse(tmp_path: Path) -> N
     with running_demo_api(*nothing, "--tokens", "0") as api:
         project = Project(tmp_path, api.url)
         project.load_all()
-    for resource in ANALYTICS["resources"]:
-        name = resource["name"]
+    for name, resource in ANALYTICS_API.resources.items():
         described = project.query(f"describe analytics.{name}")
-        assert set(resource["fields"]) <= {column["column_name"] for column in described}
+        assert set(resource.fields) <= {column["column_name"] for column in described}

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from analytics_assets.configuration import ANALYTICS
 from analytics_assets.source.limits import Limits
+from harness.configurations import ANALYTICS_API
 from harness.demo_api import FEW, DemoApi, running_demo_api
 from harness.project import Project, assert_equal, assert_everything_equal, metadata, sentence
 from harness.stores import Row, Store
@@ -34,12 +34,11 @@ def test_every_resource_equals_the_server_and_passes_its_checks(
         result = project.load()
         assert result.success
         assert_everything_equal(project, api)
-    for resource in ANALYTICS["resources"]:
-        name = str(resource["name"])
+    for name, resource in ANALYTICS_API.resources.items():
         reported = metadata(result, name)
         assert reported["dagster/row_count"] == len(project.rows(name))
         assert reported["newest_rows"].records
-        assert set(resource["fields"]) <= set(columns_of(store, name)), "in the API's spelling"
+        assert set(resource.fields) <= set(columns_of(store, name)), "in the API's spelling"
         checks = project.check(name)
         assert checks
         assert all(check.passed for check in checks.values()), checks

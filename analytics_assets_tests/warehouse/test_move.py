@@ -12,14 +12,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from analytics_assets.configuration import ANALYTICS
-from analytics_assets.configuration.lineage import is_listed_in_full
 from analytics_assets.resources import Warehouse
 from analytics_assets.source.columns import LOAD_ID
 from analytics_assets.source.limits import Limits
-from analytics_assets.source.stored import count_no_longer_listed
-from harness.bookshop import BOOKSHOP, open_bookshop
+from analytics_assets.source.stored import count_deleted
+from harness.bookshop import BOOKSHOP_API, open_bookshop
 from harness.bookshop import TOKEN as BOOKSHOP_TOKEN
+from harness.configurations import ANALYTICS_API
 from harness.demo_api import PARENTS, RESOURCES, DemoApi, running_demo_api
 from harness.processes import REPOSITORY
 from harness.project import Project, assert_equal, metadata, stored_rows
@@ -82,7 +81,7 @@ def test_a_moved_warehouse_is_the_same_and_its_next_run_incremental(
         assert stored.keys() == rows.keys()
         for key, row in rows.items():
             assert comparable(name, stored[key]) == comparable(name, row), (name, key)
-    assert count_no_longer_listed(Warehouse().open_dataset, "projects") == 1
+    assert count_deleted(Warehouse().open_dataset, "projects") == 1
     assert {child: asked_alone(project, demo_api, child) for child in PARENTS} == asked_before
     demo_api.add_deployments()
     with demo_api.counted() as asked:
@@ -103,7 +102,7 @@ def asked_alone(project: Project, api: DemoApi, child: str) -> int:
 
 def comparable(name: str, row: Row) -> Row:
     """A row; of a listing without its load, for a move is a load of its own."""
-    is_listed = is_listed_in_full(ANALYTICS, name)
+    is_listed = ANALYTICS_API.resources[name].is_listed_in_full
     return {field: value for field, value in row.items() if not (is_listed and field == LOAD_ID)}
 
 
@@ -268,7 +267,7 @@ def test_the_character_that_postgresql_refuses_is_replaced(
 
 def test_another_api_moves_by_its_own_configuration(tmp_path: Path, target: Store) -> None:
     with open_bookshop() as shop:
-        grown = Project(tmp_path, shop.url, BOOKSHOP, access_token=BOOKSHOP_TOKEN)
+        grown = Project(tmp_path, shop.url, BOOKSHOP_API, access_token=BOOKSHOP_TOKEN)
         grown.load_all("authors", "orders")
     moved = run_move(grown.file, "--configuration", "harness.bookshop:BOOKSHOP")
     assert moved.stdout.splitlines() == [

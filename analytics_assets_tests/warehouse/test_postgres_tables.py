@@ -10,12 +10,11 @@ from typing import cast
 import dlt
 import pytest
 
-from analytics_assets.configuration import ANALYTICS
-from analytics_assets.configuration.lineage import key_columns
 from analytics_assets.resources import Warehouse
 from analytics_assets.resources.postgres_tables import IndexingClient, PostgresTables
 from analytics_assets.resources.warehouse import DATASET
-from analytics_assets.source.rest import empty_schema
+from analytics_assets.source.load import empty_schema
+from harness.configurations import ANALYTICS_API
 from harness.demo_api import FEW, DemoApi, running_demo_api
 from harness.project import Project, assert_everything_equal
 from harness.stores import PostgresDatabase
@@ -58,8 +57,7 @@ def test_each_table_has_an_index_on_its_key_and_staging_tables_none(
     tmp_path: Path, database: PostgresDatabase
 ) -> None:
     expected = [
-        expected_index(str(resource["name"]), *key_columns(ANALYTICS, resource))
-        for resource in ANALYTICS["resources"]
+        expected_index(name, *resource.key) for name, resource in ANALYTICS_API.resources.items()
     ]
     with running_demo_api(*FEW) as api:
         project = Project(tmp_path, api.url, store=database)

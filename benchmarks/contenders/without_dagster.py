@@ -14,7 +14,7 @@ from dagster import DagsterLogManager
 
 from analytics_assets.assets.garbage import searching_new_objects_alone
 from analytics_assets.assets.load import AssetLoad
-from analytics_assets.configuration import ANALYTICS
+from analytics_assets.configuration import ANALYTICS, Resource, read_api
 from analytics_assets.resources import AnalyticsApi, Warehouse
 from analytics_assets.resources.one_load import Turn
 from analytics_assets.source.limits import LIMITS
@@ -24,17 +24,17 @@ def main() -> None:
     """Loads into the file named, each parent before its children."""
     os.environ["DESTINATION__DUCKDB__CREDENTIALS"] = sys.argv[1]
     # The configuration lists parents before their children.
-    for resource in ANALYTICS["resources"]:
-        _load(str(resource["name"]), AnalyticsApi(), Warehouse())
+    for resource in read_api(ANALYTICS).resources.values():
+        _load(resource, AnalyticsApi(), Warehouse())
 
 
-def _load(name: str, api: AnalyticsApi, warehouse: Warehouse) -> None:
-    log = cast("DagsterLogManager", logging.getLogger(name))
+def _load(resource: Resource, api: AnalyticsApi, warehouse: Warehouse) -> None:
+    log = cast("DagsterLogManager", logging.getLogger(resource.name))
     with searching_new_objects_alone(), warehouse.opened(log) as client:
         turn = Turn(client)
-        load = AssetLoad(ANALYTICS, name, api, warehouse, turn, None, _ignore, _ignore, LIMITS)
+        load = AssetLoad(resource, api, warehouse, turn, None, _ignore, _ignore, LIMITS)
         for source in load.sources():
-            with warehouse.pipeline(name) as pipeline:
+            with warehouse.pipeline(resource.name) as pipeline:
                 pipeline.run(source)
 
 

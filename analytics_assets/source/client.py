@@ -1,0 +1,487 @@
+"""Asks an API for lists: many requests at once, retried, and within its rate limit."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import dlt
+from dlt.sources.helpers.rest_client.utils import join_url
+from requests import PreparedRequest, Request, Response, Session, exceptions
+from requests.auth import AuthBase
+from requests.models import DEFAULT_REDIRECT_LIMIT
+from requests.sessions import SessionRedirectMixin
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential
+from typing_extensions import Self
+
+from analytics_assets.source.bodies import carries_json, parse_once
+from analytics_assets.source.errors import (
+    AnalyticsApiError,
+    SettingError,
+    request_line,
+    what_happened,
+)
+from analytics_assets.source.rate_limit import RateLimit
+from analytics_assets.source.records import Page
+from analytics_assets.source.traffic import Traffic
+from analytics_assets.source.transfer import CurlResponse, Transfer, Way
+from analytics_assets.source.transport import Transport
+
+RETRIED_ERRORS = (
+    exceptions.ConnectionError,
+    exceptions.Timeout,
+    exceptions.ChunkedEncodingError,
+    exceptions.ContentDecodingError,
+    exceptions.InvalidJSONError,
+)
+"""Errors of a request that are worth another attempt, like the statuses of a `RetryPolicy`."""
+
+ATTEMPTS_IN_DOUBT = 2
+"""Attempts after a request that failed in all of its own: an endpoint that is down is not to be
+waited for once for each parent."""
+
+ANSWERS_AHEAD = 4
+"""Answers that are kept until their list is read, to each connection."""
+BYTES_AHEAD = 16_000_000
+"""Bytes of such answers from which on no further one is asked for."""
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """When a failed request is sent again (configuration example, "Error Handling").
+
+    Attributes:
+        statuses: Answers worth another attempt; any other failure is final at once.
+        max_retries: Attempts after the first one.
+        backoff_factor: Seconds before the first retry; each further wait is twice as long.
+        max_wait: Longest wait in seconds, one that the server asks for included.
+        timeout: Seconds to wait for a connection, and for the next byte of an answer.
+    """
+
+    statuses: tuple[int, ...] = (429, 500, 502, 503, 504)
+    max_retries: int = 3
+    backoff_factor: float = 2.0
+    max_wait: float = 900.0
+    timeout: float = 60.0
+
+    @property
+    def attempts(self) -> int:
+        """Requests sent for one answer at most."""
+        return 1 + self.max_retries
+
+    def covers(self, error: BaseException) -> bool:
+        """Whether an error is worth another attempt."""
+        if isinstance(error, exceptions.HTTPError) and error.response is not None:
+            return error.response.status_code in self.statuses
+        return isinstance(error, RETRIED_ERRORS)
+
+
+class Readable(Protocol):
+    """A list that is asked for page by page."""
+
+    def begin(self) -> Sequence[Request]:
+        """The first requests, as a rule one."""
+
+    def takes(self, request: Request, response: Response) -> bool:
+        """Whether an answer with the status of an error is one to read all the same."""
+
+    def read(self, request: Request, response: Response) -> tuple[Page, Sequence[Request]]:
+        """The rows of an answer, and the requests that follow from it."""
+
+
+List = TypeVar("List", bound=Readable)
+
+
+class ApiClient:
+    """Asks one API, and no other host: the token is for the API alone.
+
+    While one list is read, its further pages and the lists behind it are under way, too. Where what
+    was sent ahead fails, it is sent again once its list is read.
+
+    It has no cookies: the API knows us by the token.
+
+    Attributes:
+        base_url: The API's address.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        auth: AuthBase | None,
+        params: Mapping[str, Any],
+        retry: RetryPolicy,
+        traffic: Traffic,
+        rate_limit: RateLimit,
+        connections: int,
+    ) -> None:
+        """Begins without a connection.
+
+        Args:
+            base_url: The API's address.
+            auth: Adds to each request what it proves itself by.
+            params: Query parameters of each request.
+            retry: When and how often a failed request is sent again.
+            traffic: Where requests are counted.
+            rate_limit: What holds requests back.
+            connections: Requests that are under way at once at most.
+
+        Raises:
+            SettingError: If the certificates to trust are named, and not there.
+        """
+        self.base_url = base_url
+        self._auth = auth
+        self._params = params
+        self._headers = {"User-Agent": f"dlt/{dlt.__version__}"}
+        # As the library spells it: its host in lower case, or in Punycode.
+        self._origin = _origin(Request("GET", base_url).prepare())
+        self._retry = retry
+        self._backoff = wait_exponential(retry.backoff_factor, max=retry.max_wait)
+        self._retrying = Retrying(
+            retry=retry_if_exception(retry.covers),
+            wait=self._seconds_before_retry,
+            stop=lambda state: state.attempt_number >= self._attempts,
+            reraise=True,
+        )
+        self._traffic = traffic
+        self._rate_limit = rate_limit
+        self._connections = connections
+        self._transport = Transport(_way(base_url, retry.timeout), connections)
+        self._is_in_doubt = False
+        self._lists: Iterator[Readable] = iter(())
+        self._open: deque[_Reading] = deque()
+        self._unsent: deque[_Ask] = deque()
+        self._asks: dict[Transfer, _Ask] = {}
+        self._pages_kept = 0
+        self._bytes_kept = 0
+
+    def __enter__(self) -> Self:
+        """Is closed at the end of a `with`."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes the connections."""
+        self._transport.close()
+
+    def request(self, path: str, method: str = "GET", **words: Any) -> Request:
+        """A request to the API.
+
+        Args:
+            path: Behind the API's address, or an address of its own.
+            method: The HTTP method.
+            words: Those of `requests.Request`: params, headers, json, data.
+        """
+        url = path if urlsplit(path).scheme in ("http", "https") else join_url(self.base_url, path)
+        return Request(method, url, auth=self._auth, **words)
+
+    def fetch(self, lists: Iterable[List]) -> Generator[tuple[List, Iterator[Page]], None, None]:
+        """Asks for lists, many at once.
+
+        Args:
+            lists: The lists, in the order in which they are to be read.
+
+        Yields:
+            Each list with its pages, to be read before the next one. The pages raise what the list
+            met with: the others can be read all the same.
+        """
+        self._lists = iter(lists)
+        try:
+            while reading := self._next_list():
+                yield reading.readable, self._pages(reading)
+                self._close(self._open.popleft())
+        finally:
+            self._transport.give_up()
+            self._asks.clear()
+            self._unsent.clear()
+            while self._open:
+                self._close(self._open.popleft())
+
+    def _close(self, reading: _Reading) -> None:
+        reading.is_closed = True
+        while reading.pages:
+            self._take_page(reading)
+
+    def _pages(self, reading: _Reading) -> Iterator[Page]:
+        while not reading.is_over:
+            if reading.pages:
+                self._is_in_doubt = False
+                yield self._take_page(reading)
+            elif reading.failed:
+                self._ask_again(reading.failed.popleft())
+            else:
+                self._ask_for(reading)
+
+    def _take_page(self, reading: _Reading) -> Page:
+        page, size = reading.pages.popleft()
+        self._pages_kept -= 1
+        self._bytes_kept -= size
+        return page
+
+    def _ask_for(self, reading: _Reading) -> None:
+        """Waits for an answer of a list."""
+        if reading.under_way == 0:
+            ask = next(ask for ask in self._unsent if ask.reading is reading)
+            self._unsent.remove(ask)
+            self._send(ask)
+        self._wait_until(lambda: bool(reading.pages or reading.failed or reading.is_over))
+
+    def _ask_again(self, ask: _Ask) -> None:
+        try:
+            self._retrying(self._attempt, ask)
+        except exceptions.RequestException as error:
+            self._is_in_doubt = self._retry.covers(error)
+            raise
+
+    def _attempt(self, ask: _Ask) -> None:
+        """One attempt at a request, of which the first one was made ahead, and has failed."""
+        if ask.error is None:
+            self._send(ask)
+            self._wait_until(lambda: ask.is_answered or ask.error is not None)
+            if ask.error is not None:
+                ask.reading.failed.remove(ask)
+        error, ask.error = ask.error, None
+        if error is not None:
+            raise error
+
+    @property
+    def _attempts(self) -> int:
+        attempts = self._retry.attempts
+        return min(attempts, ATTEMPTS_IN_DOUBT) if self._is_in_doubt else attempts
+
+    def _seconds_before_retry(self, state: RetryCallState) -> float:
+        """Seconds before a request is sent again; 0 where the API has said how long to wait.
+
+        What has come ahead may have waited long enough already.
+        """
+        if self._rate_limit.seconds_left:
+            return 0.0
+        ask: _Ask = state.args[0]
+        return max(self._backoff(state) - (time.monotonic() - ask.ended_at), 0.0)
+
+    def _wait_until(self, is_done: Callable[[], bool]) -> None:
+        while True:
+            self._send_ahead()
+            for transfer, outcome in self._transport.ended():
+                self._take(self._asks.pop(transfer), transfer.request, outcome)
+            if is_done():
+                return
+            self._transport.wait()
+
+    def _send_ahead(self) -> None:
+        while self._may_send_ahead() and (ask := self._next_ask()):
+            self._send(ask)
+
+    def _may_send_ahead(self) -> bool:
+        under_way = self._transport.under_way
+        return (
+            under_way < self._connections
+            and under_way + self._pages_kept < ANSWERS_AHEAD * self._connections
+            and self._bytes_kept < BYTES_AHEAD
+            and self._rate_limit.allows(under_way)
+        )
+
+    def _next_ask(self) -> _Ask | None:
+        while self._unsent or self._open_list():
+            ask = self._unsent.popleft()
+            if not ask.reading.is_closed:
+                return ask
+        return None
+
+    def _next_list(self) -> _Reading | None:
+        return self._open[0] if self._open or self._open_list() else None
+
+    def _open_list(self) -> bool:
+        """Begins the next list; False behind the last one."""
+        following = next(self._lists, None)
+        if following is None:
+            return False
+        reading = _Reading(following)
+        self._open.append(reading)
+        self._note_requests(reading, following.begin())
+        return True
+
+    def _note_requests(self, reading: _Reading, requests: Iterable[Request]) -> None:
+        asks = [_Ask(reading, request) for request in requests]
+        reading.unanswered += len(asks)
+        self._unsent += asks
+
+    def _send(self, ask: _Ask) -> None:
+        ask.reading.under_way += 1
+        try:
+            self._begin(ask, self._prepare(ask.request) if ask.sent is None else ask.sent)
+        except Exception as error:
+            self._fail(ask, error)
+
+    def _begin(self, ask: _Ask, request: PreparedRequest) -> None:
+        """Waits until the API takes a request, counts it and sends it.
+
+        Raises:
+            AnalyticsApiError: If the request leads to another host than the API's, or the API asks
+                to wait for longer than a load waits.
+        """
+        origin = _origin(request)
+        if origin != self._origin:
+            raise AnalyticsApiError(
+                f"The API sent a request on to {origin}, another address than "
+                "ANALYTICS_BASE_URL: nothing was sent there. If the API has moved, set the new one."
+            )
+        self._rate_limit.wait()
+        if ask.sent is None:
+            ask.sent = request
+        self._traffic.count_attempt(request)
+        self._asks[self._transport.send(request)] = ask
+
+    def _prepare(self, request: Request) -> PreparedRequest:
+        # Cookies and hooks, of which there are none, would take a third of the time.
+        prepared = PreparedRequest()
+        prepared.prepare_method(str(request.method).upper())
+        prepared.prepare_url(request.url, {**self._params, **(request.params or {})})
+        prepared.prepare_headers({**self._headers, **request.headers})
+        if request.data or request.json is not None:
+            prepared.prepare_body(request.data, None, request.json)
+        if request.auth:
+            prepared.prepare_auth(request.auth)
+        return prepared
+
+    def _take(
+        self,
+        ask: _Ask,
+        request: PreparedRequest,
+        outcome: CurlResponse | exceptions.RequestException,
+    ) -> None:
+        """Learns from what came of a request, and reads it."""
+        try:
+            if isinstance(outcome, exceptions.RequestException):
+                raise outcome  # noqa: TRY301 - as libcurl met it
+            self._traffic.count_bytes(outcome.bytes_received, len(outcome.content))
+            self._rate_limit.learn(outcome)
+            if outcome.is_redirect:
+                self._follow(ask, request, outcome)
+            else:
+                self._read(ask, outcome)
+        except Exception as error:
+            self._note_failure(request, error)
+            self._fail(ask, error)
+
+    def _follow(self, ask: _Ask, request: PreparedRequest, response: CurlResponse) -> None:
+        ask.redirects += 1
+        if ask.redirects > DEFAULT_REDIRECT_LIMIT:
+            raise exceptions.TooManyRedirects("It is sent on for ever.", request=request)
+        self._begin(ask, _redirected(request, response))
+
+    def _read(self, ask: _Ask, response: CurlResponse) -> None:
+        reading = ask.reading
+        if carries_json(response):
+            parse_once(response)
+        elif not reading.readable.takes(ask.request, response):
+            response.raise_for_status()
+        page, following = reading.readable.read(ask.request, response)
+        ask.is_answered = True
+        reading.under_way -= 1
+        reading.unanswered -= 1
+        if not reading.is_closed:
+            size = len(response.content)
+            reading.pages.append((page, size))
+            self._pages_kept += 1
+            self._bytes_kept += size
+            self._note_requests(reading, following)
+
+    def _fail(self, ask: _Ask, error: Exception) -> None:
+        ask.error, ask.ended_at = error, time.monotonic()
+        ask.reading.under_way -= 1
+        ask.reading.failed.append(ask)
+
+    def _note_failure(self, request: PreparedRequest, error: Exception) -> None:
+        attempt, attempts = self._traffic.attempts_of(request), self._attempts
+        if self._retry.covers(error) and attempt < attempts:
+            self._traffic.tell(
+                f"{request_line(request)} {_what_came(error)}: it is asked again, "
+                f"{attempt} of {attempts} attempts are made."
+            )
+
+
+@dataclass(eq=False)
+class _Reading:
+    """A list that is asked for.
+
+    Attributes:
+        readable: The list.
+        pages: The pages that have come, with the bytes of their answers.
+        failed: The requests that were answered by no page.
+        unanswered: How many requests are to be answered, these included.
+        under_way: How many of them were sent.
+        is_closed: Whether nobody reads it any more.
+    """
+
+    readable: Any
+    pages: deque[tuple[Page, int]] = field(default_factory=deque)
+    failed: deque[_Ask] = field(default_factory=deque)
+    unanswered: int = 0
+    under_way: int = 0
+    is_closed: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes of it."""
+        return not self.pages and not self.unanswered
+
+
+@dataclass(eq=False)
+class _Ask:
+    """A request of a list, until it is answered.
+
+    Attributes:
+        reading: The list.
+        request: The request.
+        sent: What was sent for it; each retry sends the same.
+        error: What came instead of a page.
+        ended_at: When that came, on the monotonic clock.
+        redirects: How often it was sent on.
+        is_answered: Whether a page came.
+    """
+
+    reading: _Reading
+    request: Request
+    sent: PreparedRequest | None = None
+    error: Exception | None = None
+    ended_at: float = 0.0
+    redirects: int = 0
+    is_answered: bool = False
+
+
+def _way(base_url: str, timeout: float) -> Way:
+    """How requests are sent: proxies and certificates of the environment are looked up once."""
+    with Session() as session:
+        environment = session.merge_environment_settings(base_url, {}, None, None, None)
+    verify = environment["verify"]
+    if isinstance(verify, str) and not Path(verify).exists():
+        raise SettingError(
+            f"REQUESTS_CA_BUNDLE names {verify}, which is no file: correct or unset it."
+        )
+    return Way(timeout, True if verify is None else verify, environment["proxies"])
+
+
+def _origin(request: PreparedRequest) -> str:
+    parts = urlsplit(str(request.url))
+    # Without a user and a password: a redirect may hold them, and this is shown.
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+
+
+def _redirected(request: PreparedRequest, response: Response) -> PreparedRequest:
+    """The request that a redirect asks for (RFC 9110, 15.4)."""
+    following = request.copy()
+    following.prepare_url(urljoin(str(request.url), response.headers["Location"]), None)
+    SessionRedirectMixin().rebuild_method(following, response)
+    if following.method != request.method:
+        following.body = None
+    return following
+
+
+def _what_came(error: Exception) -> str:
+    if isinstance(error, exceptions.HTTPError) and error.response is not None:
+        return f"answered {error.response.status_code}"
+    return what_happened(error) if isinstance(error, exceptions.RequestException) else ""

@@ -1,0 +1,64 @@
+"""Makes the lists of a resource: its one list, or the list of each row of its parent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dlt.sources.rest_api.config_setup import expand_placeholders
+
+from analytics_assets.configuration.resource import Resource
+from analytics_assets.source.client import ApiClient
+from analytics_assets.source.paged_list import PagedList
+from analytics_assets.source.paginators import plan_lists
+from analytics_assets.source.parent_values import placeholder_values, quoted_path
+from analytics_assets.source.values import Record
+
+
+class Lists:
+    """The lists of one resource."""
+
+    def __init__(self, resource: Resource, client: ApiClient) -> None:
+        """Plans them; asks for nothing.
+
+        Args:
+            resource: The resource.
+            client: Asks the API.
+        """
+        self._resource = resource
+        self._client = client
+        self._plan = plan_lists(resource)
+        self._path = quoted_path(resource.path)
+
+    def whole(self, **params: Any) -> PagedList:
+        """The list of a resource without parent.
+
+        Args:
+            params: Query parameters beside, or instead of, those of the configuration.
+        """
+        endpoint = self._resource.endpoint
+        request = self._client.request(
+            self._resource.path,
+            endpoint.get("method") or "GET",
+            params={**(endpoint.get("params") or {}), **params},
+            headers=endpoint.get("headers"),
+            json=endpoint.get("json"),
+            data=endpoint.get("data"),
+        )
+        return PagedList(self._plan, request)
+
+    def of(self, parent: Record) -> PagedList:
+        """The list of one row of the resource's parent."""
+        endpoint, above = self._resource.endpoint, self._resource.parent
+        if above is None:
+            raise ValueError(f"{self._resource.name} has no parent.")
+        values = placeholder_values(parent, above)
+        request = self._client.request(
+            expand_placeholders(self._path, values),
+            endpoint.get("method") or "GET",
+            params=expand_placeholders(endpoint.get("params") or {}, values),
+            headers=expand_placeholders(endpoint.get("headers"), values),
+            json=expand_placeholders(endpoint.get("json"), values, preserve_value_type=True),
+            data=expand_placeholders(endpoint.get("data"), values),
+        )
+        inherited = {column: parent[field] for column, field in above.inherited.items()}
+        return PagedList(self._plan, request, parent, inherited)
