@@ -88,7 +88,7 @@ def build_source(job: Job, open_dataset: OpenDataset, changes: Changes) -> DltSo
     resource = job.resource
     declared, stored = declared_columns(resource), stored_columns(open_dataset, resource.name)
     columns = TableColumns(resource.name, declared, stored, resource.key)
-    schema = empty_schema(resource.name)
+    schema = _begin_schema(open_dataset, resource.name)
 
     @dlt.resource(
         name=resource.name,
@@ -119,6 +119,18 @@ def empty_schema(name: str) -> Schema:
     # Text stays text: dlt would store an undeclared field that looks like a date as a timestamp.
     schema.remove_type_detection("iso_timestamp")
     return schema
+
+
+def _begin_schema(open_dataset: OpenDataset, name: str) -> Schema:
+    """The schema that a load begins with: the one stored last, if its table is there.
+
+    dlt itself restores none before a load is recorded. Of a first load that died after its rows
+    were committed, it would forget all that only those rows have told, and the next loads, to which
+    they are unchanged, would not tell it.
+    """
+    stored = open_dataset(name).schema
+    # A copy: what else is read of the stored one is not to know of columns before the warehouse.
+    return stored.clone() if name in stored.tables else empty_schema(name)
 
 
 class _Load:

@@ -19,7 +19,9 @@ from analytics_assets.resources.duckdb_file import HEADERS
 from harness.demo_api import PARENTS, RESOURCES, DemoApi, Key, running_demo_api
 from harness.killed import FEW_PARENTS, FILE_EVENTS, PHASES, REQUEST, Death, Outcome, Runs
 from harness.project import Project, assert_equal, failures, stored_rows
+from harness.scripted import Answer, scripted_api
 from harness.stores import DuckDbFile, MakeStore, Row, Store, make_old
+from harness.things import api_of, things
 
 # Few rows, so that runs are short; several pages and several loads of a child all the same.
 FEW_ROWS = (
@@ -238,6 +240,24 @@ def test_after_a_kill_at_any_moment_the_next_run_loads_everything(
     for phase in ("extract", "normalize"):
         assert any(killed[f"{phase}: {event}"] for event in ("open", *FILE_EVENTS)), killed
     assert sum(killed[f"load: {what}"] for what in RECORDS) >= least, killed
+
+
+def test_what_undeclared_fields_hold_outlives_a_first_load_that_was_not_recorded(
+    tmp_path: Path,
+) -> None:
+    rows: list[Row] = [{"id": "a", "fresh": "kept", "password": "secret"}, {"id": "b"}]
+    with scripted_api(lambda _: Answer({"things": rows})) as api:
+        project = Project(tmp_path, api.url, api_of(things()))
+        project.load_all("things")
+        with duckdb.connect(str(project.file)) as connection:
+            connection.execute("DELETE FROM analytics._dlt_loads")
+        project.load_all("things")
+        del rows[0]
+        project.load_all("things")
+    (gone,) = project.query("SELECT * FROM analytics.things WHERE _deleted_at IS NOT NULL")
+    assert gone["fresh"] == "kept"
+    check = "secrets_are_decided"
+    assert not project.check("things", check)[check].passed
 
 
 @pytest.mark.long_but_first(reason="further cases of a short test")
