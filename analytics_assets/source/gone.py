@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-import orjson
 import pyarrow as pa
 import sqlglot.expressions as sge
 from dlt.common.data_types.typing import TDataType
@@ -102,6 +102,7 @@ def rows_gone(
 def _as_stored(values: list[Any], data_type: TDataType) -> pa.Array:
     """An array of values as a warehouse gives them: JSON as text, or read."""
     if data_type == "json":
-        texts = [v if v is None or isinstance(v, str) else orjson.dumps(v).decode() for v in values]
+        # PostgreSQL writes 1e20 as the whole number it is, which is beyond what `orjson` takes.
+        texts = [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]
         return pa.array(texts, pa.string())
     return to_array(values, data_type)
