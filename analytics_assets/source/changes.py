@@ -41,6 +41,7 @@ class Changes:
         self.gone = 0
         self._brought: set[Key] = set()
         self._unchanged: dict[Key, int] = {}
+        self._digests_seen: set[Digest] = set()
 
     @property
     def brought(self) -> int:
@@ -66,8 +67,13 @@ class Changes:
 
     def missing(self) -> dict[Digest, Key]:
         """The stored rows that the load has not brought again, by their digests."""
-        seen = {*map(comparable, self._brought), *map(comparable, self._unchanged)}
-        return {digest: key for digest, key in self.stored.items() if key not in seen}
+        brought = set(map(comparable, self._brought))
+        return {
+            digest: key
+            for digest, key in self.stored.items()
+            # By its digest where it came as it is stored: its key may be stored as another type.
+            if digest not in self._digests_seen and key not in brought
+        }
 
     @cached_property
     def stored(self) -> dict[Digest, Key]:
@@ -87,12 +93,15 @@ class Changes:
         is loaded, nor the other one loaded if the stored one, read too, is newer.
         """
         key = tuple(record[column] for column in self._resource.key)
-        if record[ROW_DIGEST] not in self.stored:
+        digest = record[ROW_DIGEST]
+        if digest not in self.stored:
             if record[VERSION] < self._unchanged.get(key, 0):
                 return False
             self._brought.add(key)
-        elif key not in self._brought:
-            self._unchanged[key] = record[VERSION]
+        else:
+            self._digests_seen.add(digest)
+            if key not in self._brought:
+                self._unchanged[key] = record[VERSION]
         return key in self._brought
 
 

@@ -47,3 +47,12 @@ def test_a_row_that_is_gone_keeps_each_value_and_comes_back(tmp_path: Path, stor
         rows.append(FULL)
         project.load_all("things")
         assert stored(project)["b"] == before
+
+
+def test_a_row_whose_key_is_stored_as_another_type_is_not_gone(tmp_path: Path) -> None:
+    rows = [{"id": 1.0}, {"id": True}, {"id": "b"}]
+    with scripted_api(lambda _: Answer({"things": rows})) as api:
+        project = Project(tmp_path, api.url, api_of(things()))
+        for _ in range(2):
+            project.load_all("things")
+    assert not any("_deleted_at" in row for row in stored(project).values())
