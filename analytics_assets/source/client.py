@@ -46,7 +46,7 @@ ATTEMPTS_IN_DOUBT = 2
 waited for once for each parent."""
 
 ANSWERS_AHEAD = 4
-"""Answers that are kept until their list is read, to each connection."""
+"""Answers that are kept until their list is read, to each connection; errors are some, too."""
 BYTES_AHEAD = 16_000_000
 """Bytes of such answers from which on no further one is asked for."""
 
@@ -156,7 +156,7 @@ class ApiClient:
         self._open: deque[_Reading] = deque()
         self._unsent: deque[_Ask] = deque()
         self._asks: dict[Transfer, _Ask] = {}
-        self._pages_kept = 0
+        self._answers_kept = 0
         self._bytes_kept = 0
 
     def __enter__(self) -> Self:
@@ -204,6 +204,8 @@ class ApiClient:
         reading.is_closed = True
         while reading.pages:
             self._take_page(reading)
+        while reading.failed:
+            self._take_failure(reading, reading.failed[0])
 
     def _pages(self, reading: _Reading) -> Iterator[Page]:
         while not reading.is_over:
@@ -211,15 +213,21 @@ class ApiClient:
                 self._is_in_doubt = False
                 yield self._take_page(reading)
             elif reading.failed:
-                self._ask_again(reading.failed.popleft())
+                ask = reading.failed[0]
+                self._take_failure(reading, ask)
+                self._ask_again(ask)
             else:
                 self._ask_for(reading)
 
     def _take_page(self, reading: _Reading) -> Page:
         page, size = reading.pages.popleft()
-        self._pages_kept -= 1
+        self._answers_kept -= 1
         self._bytes_kept -= size
         return page
+
+    def _take_failure(self, reading: _Reading, ask: _Ask) -> None:
+        reading.failed.remove(ask)
+        self._answers_kept -= 1
 
     def _ask_for(self, reading: _Reading) -> None:
         """Waits for an answer of a list."""
@@ -242,7 +250,7 @@ class ApiClient:
             self._send(ask)
             self._wait_until(lambda: ask.is_answered or ask.error is not None)
             if ask.error is not None:
-                ask.reading.failed.remove(ask)
+                self._take_failure(ask.reading, ask)
         error, ask.error = ask.error, None
         if error is not None:
             raise error
@@ -279,7 +287,7 @@ class ApiClient:
         under_way = self._transport.under_way
         return (
             under_way < self._connections
-            and under_way + self._pages_kept < ANSWERS_AHEAD * self._connections
+            and under_way + self._answers_kept < ANSWERS_AHEAD * self._connections
             and self._bytes_kept < BYTES_AHEAD
             and self._rate_limit.allows(under_way)
         )
@@ -386,14 +394,16 @@ class ApiClient:
         if not reading.is_closed:
             size = len(response.content)
             reading.pages.append((page, size))
-            self._pages_kept += 1
+            self._answers_kept += 1
             self._bytes_kept += size
             self._note_requests(reading, following)
 
     def _fail(self, ask: _Ask, error: Exception) -> None:
         ask.error, ask.ended_at = error, time.monotonic()
         ask.reading.under_way -= 1
-        ask.reading.failed.append(ask)
+        if not ask.reading.is_closed:
+            ask.reading.failed.append(ask)
+            self._answers_kept += 1
 
     def _note_failure(self, request: PreparedRequest, error: Exception) -> None:
         attempt, attempts = self._traffic.attempts_of(request), self._attempts

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from analytics_assets.configuration import ANALYTICS, read_api
+from analytics_assets.source.client import ANSWERS_AHEAD
 from harness.configurations import endpoint_words
 from harness.demo_api import DemoApi, running_demo_api
 from harness.project import Project, assert_equal, metadata
@@ -67,3 +68,17 @@ def test_a_last_page_without_a_row_that_is_wanted_costs_no_other_row(tmp_path: P
 
 def iso_day(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, timezone.utc).date().isoformat()
+
+
+def test_no_more_is_asked_ahead_of_a_slow_answer_where_all_others_are_errors(
+    tmp_path: Path,
+) -> None:
+    connections = 4
+    with running_demo_api("--deployments", str(PARENTS), "--events", "1") as api:
+        project = Project(tmp_path, api.url, connections=connections)
+        project.load_all("deployments")
+        api.fail("deployment_events", "hang", seconds=1, times=1)
+        api.fail("deployment_events", "status", status=403, times=None)
+        with api.counted() as requests:
+            assert not project.load("deployment_events").success
+        assert requests["deployment_events"] <= (ANSWERS_AHEAD + 2) * connections
