@@ -125,7 +125,7 @@ class PagedList:
         """Whether an error only says that a larger limit, which is only tried, is too large."""
         paginator = self._paginators[request]
         is_tried = isinstance(paginator, CursorPaginator) and paginator.may_be_refused
-        return is_tried and any(response.status_code == status for status in TOO_LARGE)
+        return bool(is_tried and response.status_code in TOO_LARGE)
 
     def read(self, request: Request, response: Response) -> tuple[Page, Sequence[Request]]:
         """The rows of an answer that none has brought before, and the requests that follow.

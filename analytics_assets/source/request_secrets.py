@@ -1,8 +1,7 @@
-"""Keeps what a request proves itself by out of errors, events and logs: by the names it bears."""
+"""Keeps what a request proves itself by out of errors and events: by the names it bears."""
 
 from __future__ import annotations
 
-import logging
 import re
 from base64 import b64decode
 from collections.abc import Iterator
@@ -60,16 +59,3 @@ def _user_and_password(encoded: str) -> tuple[str, ...]:
     except ValueError:
         return ()
     return password, user
-
-
-def hide_secrets_in_logs() -> None:
-    """Lets dlt, which logs each request whole at DEBUG, log none of its secrets."""
-    logging.getLogger("dlt").addFilter(_hide_in_record)
-
-
-def _hide_in_record(record: logging.LogRecord) -> bool:
-    message = record.getMessage()
-    hidden = hide_secrets(message)
-    if hidden != message:
-        record.msg, record.args = hidden, ()
-    return True
