@@ -36,6 +36,7 @@ from analytics_assets.source.redaction import Guard
 from analytics_assets.source.still_listed import ParentList
 from analytics_assets.source.stored import (
     OpenDataset,
+    has_columns,
     stored_columns,
     suspected_secrets,
     types_of,
@@ -97,8 +98,8 @@ def build_source(job: Job, open_dataset: OpenDataset, changes: Changes) -> DltSo
         columns=columns.hints,
     )
     def rows() -> Iterator[Any]:
-        if resource.name not in dlt.current.source_schema().data_table_names(seen_data_only=True):
-            # The table is there, and dlt knows it, even where no row is found.
+        if not has_columns(open_dataset(resource.name), resource.name, declared):
+            # The table has each column that is declared, even where no row is written.
             yield empty_table({**types_of(columns.hints), ROW_DIGEST: "text"})
         state = dlt.current.resource_state()
         names = ColumnNames([*declared, *stored], schema.naming.normalize_path)

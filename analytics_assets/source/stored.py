@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 import dlt
@@ -142,6 +142,13 @@ def _columns_in_warehouse(dataset: dlt.Dataset, name: str) -> TTableSchemaColumn
     with client:
         _, columns = client.get_storage_table(name)
     return columns
+
+
+def has_columns(dataset: dlt.Dataset, name: str, columns: Iterable[str]) -> bool:
+    """Whether a table is there, and has all of some columns."""
+    table = dataset.schema.tables.get(name)
+    spelled = map(dataset.schema.naming.normalize_path, columns)
+    return table is not None and set(types_of(table["columns"])).issuperset(spelled)
 
 
 def types_of(columns: Mapping[str, TColumnSchema]) -> dict[str, TDataType]:
