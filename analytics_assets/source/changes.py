@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,7 @@ from analytics_assets.configuration.resource import Resource
 from analytics_assets.source.columns import ROW_DIGEST, VERSION
 from analytics_assets.source.records import Page
 from analytics_assets.source.repeated_ids import Key, merged_keys
-from analytics_assets.source.stored import OpenDataset, is_live
+from analytics_assets.source.stored import OpenDataset, has_marks, is_live
 from analytics_assets.source.values import Record
 
 Digest = str
@@ -67,13 +67,18 @@ class Changes:
 
     def missing(self) -> dict[Digest, Key]:
         """The stored rows that the load has not brought again, by their digests."""
-        brought = set(map(comparable, self._brought))
-        return {
-            digest: key
-            for digest, key in self.stored.items()
-            # By its digest where it came as it is stored: its key may be stored as another type.
-            if digest not in self._digests_seen and key not in brought
-        }
+        return self._without_seen(self.stored)
+
+    def found_before(self) -> dict[Digest, Key]:
+        """The rows that an earlier version has found gone, and marked in no way.
+
+        They may be most of the table: it has found them one by one, over years.
+        """
+        name = self._resource.name
+        dataset = self._open_dataset(name)
+        if name not in dataset.schema.tables or has_marks(dataset, name):
+            return {}
+        return self._without_seen(self._read(dataset, sge.not_(is_live(dataset, name))))
 
     @cached_property
     def stored(self) -> dict[Digest, Key]:
@@ -82,9 +87,24 @@ class Changes:
         dataset = self._open_dataset(name)
         if name not in dataset.schema.tables:
             return {}
-        rows = dataset.table(name).where(sge.and_(self._asked_for(dataset), is_live(dataset, name)))
+        condition = self._asked_for(dataset)
+        if self._resource.is_listed_in_full:
+            condition = sge.and_(condition, is_live(dataset, name))
+        return self._read(dataset, condition)
+
+    def _read(self, dataset: dlt.Dataset, condition: sge.Condition) -> dict[Digest, Key]:
+        rows = dataset.table(self._resource.name).where(condition)
         found = rows.select(ROW_DIGEST, *self._resource.key).fetchall()
         return {digest: comparable(key) for digest, *key in found}
+
+    def _without_seen(self, rows: Mapping[Digest, Key]) -> dict[Digest, Key]:
+        brought = set(map(comparable, self._brought))
+        return {
+            digest: key
+            for digest, key in rows.items()
+            # By its digest where it came as it is stored: its key may be stored as another type.
+            if digest not in self._digests_seen and key not in brought
+        }
 
     def _is_to_be_loaded(self, record: Record) -> bool:
         """Whether a row is new or changed, or decides which version of its key is the newest.

@@ -218,8 +218,8 @@ class _Load:
         resource, job = self._resource, self._job
         if not resource.is_listed_in_full:
             return
-        gone = self._changes.missing()
-        unexpected = gone
+        missing, found_before = self._changes.missing(), self._changes.found_before()
+        unexpected, gone = missing, missing | found_before
         if resource.parent:
             siblings = Siblings(resource)
             unknown = siblings.of_pending(job.fan_out.pending)
@@ -227,7 +227,7 @@ class _Load:
             asked = siblings.of_parents(job.fan_out.asked)
             gone = {d: key for d, key in gone.items() if siblings.of(key) not in unknown}
             # That the children of a parent are gone together with it is no surprise.
-            unexpected = {d: key for d, key in gone.items() if siblings.of(key) in asked}
+            unexpected = {d: key for d, key in missing.items() if siblings.of(key) in asked}
         check_that_few_are_gone(resource, self._changes, unexpected, job.most_rows_gone)
         self._changes.gone = len(gone)
         if gone:

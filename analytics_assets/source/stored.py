@@ -42,13 +42,19 @@ def lies_in(window: Window, moment: sge.Condition) -> sge.Condition:
 
 
 def is_live(dataset: dlt.Dataset, name: str) -> sge.Condition:
-    """The condition for rows of a resource that the API lists, by the last list that was read.
+    """The condition for rows of a full list that the API lists, by the last one that was read.
 
-    An earlier version, whose table has no column for it, has marked none.
+    An earlier version has marked none: each load of it wrote all rows of the list anew. A load of
+    this one, which may end at the same time, has written some of them since.
     """
-    if DELETED_AT not in dataset.schema.tables[name]["columns"]:
-        return sge.true()
+    if not has_marks(dataset, name):
+        return sge.column(LOAD_ID, quoted=True) >= sge.convert(newest_load(dataset, name))
     return sge.column(DELETED_AT, quoted=True).is_(sge.null())
+
+
+def has_marks(dataset: dlt.Dataset, name: str) -> bool:
+    """Whether the table of a resource tells which rows the API no longer lists."""
+    return DELETED_AT in dataset.schema.tables[name]["columns"]
 
 
 def count_of(dataset: dlt.Dataset, rows: dlt.Relation) -> int:
