@@ -23,7 +23,7 @@ import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
 from dagster import Failure
-from dlt.common.schema.typing import TTableSchemaColumns
+from dlt.common.schema.typing import TColumnSchema, TTableSchemaColumns
 from dlt.extract import DltSource
 from dotenv import load_dotenv
 
@@ -35,15 +35,15 @@ from analytics_assets.resources import Warehouse
 from analytics_assets.resources.warehouse import DESTINATION
 from analytics_assets.source.bodies import without_nul
 from analytics_assets.source.client import RetryPolicy
-from analytics_assets.source.clock import iso_time
-from analytics_assets.source.columns import LOAD_ID
+from analytics_assets.source.clock import epoch_milliseconds_now, iso_time
+from analytics_assets.source.columns import DELETED_AT, LOAD_ID
 from analytics_assets.source.errors import (
     AnalyticsError,
     SettingError,
     WarehouseError,
     sentence_of,
 )
-from analytics_assets.source.stored import count_stored, stored_state
+from analytics_assets.source.stored import count_stored, has_marks, stored_state
 from analytics_assets.source.wording import counted
 
 ROWS_AT_ONCE = 20_000
@@ -199,7 +199,7 @@ class _Move:
         newest = max(set[str]().union(*_loads_of(dataset, name)), default="")
         state = stored_state(dataset, name)
         with self._target.opened_to_load(name, LOG), self._target.pipeline(name) as pipeline:
-            pipeline.run(_table(dataset, name, state, newest))
+            pipeline.run(_table(dataset, resource, state, newest))
             return count_stored(self._target.open_dataset, name)
 
     def _move_accepted(self) -> None:
@@ -234,10 +234,21 @@ def _loads_of(dataset: dlt.Dataset, name: str) -> tuple[set[str], dict[str, int]
     return set(dataset.load_ids(name)), stored
 
 
-def _table(dataset: dlt.Dataset, name: str, state: Mapping[str, Any], newest: str) -> DltSource:
-    """A table and the state of its asset, as dlt loads them: each row keeps its load id."""
+def _table(
+    dataset: dlt.Dataset, resource: Resource, state: Mapping[str, Any], newest: str
+) -> DltSource:
+    """A table and the state of its asset, as dlt loads them: each row keeps its load id.
+
+    Of a list that an earlier version has loaded, the rows that are gone are marked: the newest load
+    of the new warehouse is the move, and no longer the one that has listed the others.
+    """
+    name = resource.name
     # Without its columns as hints, what is JSON would become text, as it is in Arrow tables.
     columns = dataset.schema.tables[name]["columns"]
+    is_to_be_marked = resource.is_listed_in_full and not has_marks(dataset, name)
+    if is_to_be_marked:
+        mark: TColumnSchema = {"name": DELETED_AT, "data_type": "bigint", "nullable": True}
+        columns = {**columns, DELETED_AT: mark}
 
     @dlt.resource(name=name, write_disposition="merge", columns=columns)
     def rows() -> Iterator[Any]:
@@ -245,9 +256,17 @@ def _table(dataset: dlt.Dataset, name: str, state: Mapping[str, Any], newest: st
         dlt.current.source_state().update({**state, MOVED: [load_id, newest]})
         yield dlt.mark.materialize_table_schema()
         for table in dataset.table(name).iter_arrow(chunk_size=ROWS_AT_ONCE):
-            yield _without_nul(table, columns)
+            moved = _without_nul(table, columns)
+            yield _marked(moved, newest) if is_to_be_marked else moved
 
     return DltSource(dataset.schema, name, [rows])
+
+
+def _marked(table: pa.Table, newest: str) -> pa.Table:
+    """The rows, those marked as deleted that the newest load has not listed."""
+    is_gone = pc.less(table[LOAD_ID].cast(pa.string()), newest)
+    now = pa.scalar(epoch_milliseconds_now(), pa.int64())
+    return table.append_column(DELETED_AT, pc.if_else(is_gone, now, pa.scalar(None, pa.int64())))
 
 
 def _without_nul(table: pa.Table, columns: TTableSchemaColumns) -> pa.Table:
