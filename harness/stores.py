@@ -80,6 +80,12 @@ class DuckDbFile:
             columns = {name: str(data_type) for name, data_type, *_ in cursor.description or []}
             return [_unified(columns, values) for values in cursor.fetchall()]
 
+    def run(self, *statements: str) -> None:
+        """Runs statements that answer nothing."""
+        with duckdb.connect(str(self.file)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
 
 @dataclass(frozen=True)
 class PostgresDatabase:

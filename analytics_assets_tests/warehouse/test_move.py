@@ -13,16 +13,17 @@ import duckdb
 import pytest
 
 from analytics_assets.resources import Warehouse
-from analytics_assets.source.columns import LOAD_ID
+from analytics_assets.source.columns import DELETED_AT, LOAD_ID
 from analytics_assets.source.limits import Limits
 from analytics_assets.source.stored import count_deleted
 from harness.bookshop import BOOKSHOP_API, open_bookshop
 from harness.bookshop import TOKEN as BOOKSHOP_TOKEN
 from harness.configurations import ANALYTICS_API
 from harness.demo_api import PARENTS, RESOURCES, DemoApi, running_demo_api
+from harness.earlier import leave_behind, without_marks
 from harness.processes import REPOSITORY
 from harness.project import Project, assert_equal, metadata, stored_rows
-from harness.stores import WAREHOUSE, DeltaFolder, PostgresDatabase, Row, Store, choose
+from harness.stores import WAREHOUSE, DeltaFolder, DuckDbFile, PostgresDatabase, Row, Store, choose
 
 
 def run_move(file: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -91,6 +92,31 @@ def test_a_moved_warehouse_is_the_same_and_its_next_run_incremental(
     assert asked["deployment_events"] == 1 + 3
     assert all(metadata(result, name)["rows_changed"] == 0 for name in RESOURCES)
     assert gone in project.rows("projects")
+
+
+def test_rows_that_an_earlier_version_found_gone_are_marked_where_they_move_to(
+    tmp_path: Path,
+    demo_api: DemoApi,
+    target: Store,
+    choose_target: Choose,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    grown = Project(tmp_path, demo_api.url)
+    with without_marks(monkeypatch):
+        grown.load_all("projects", "environments")
+    (gone, *listed) = demo_api.rows("projects")
+    demo_api.control("DELETE", f"/rows/projects?id={gone[0]}")
+    leave_behind(DuckDbFile(grown.file), "projects", "id", [gone])
+    leave_behind(DuckDbFile(grown.file), "environments", "_projects_id", [gone])
+    assert run_move(grown.file).returncode == 0
+
+    choose_target()
+    project = Project(tmp_path, demo_api.url, store=target)
+    assert asked_alone(project, demo_api, "environments") == len(listed)
+    project.load_all("projects")
+    for name, column in {"projects": "id", "environments": "_projects_id"}.items():
+        marked = {row[column] for row in project.rows(name).values() if DELETED_AT in row}
+        assert marked == {gone[0]}, name
 
 
 def asked_alone(project: Project, api: DemoApi, child: str) -> int:
