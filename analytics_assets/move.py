@@ -148,7 +148,7 @@ class _Move:
         with self._target.opened(LOG):
             for resource in self._resources:
                 with failing_in_one_sentence(resource.name, RetryPolicy()):
-                    found += self._describe_newer(resource)
+                    found += self._describe_newer(resource.name)
         if found:
             raise WarehouseError(
                 "Nothing was moved, for the new warehouse holds what is not from this file: "
@@ -163,9 +163,8 @@ class _Move:
         with failing_in_one_sentence(ACCEPTED, RetryPolicy()):
             self._move_accepted()
 
-    def _describe_newer(self, resource: Resource) -> Sequence[str]:
+    def _describe_newer(self, name: str) -> Sequence[str]:
         """What the target has of a table that is not from this file, if anything."""
-        name = resource.name
         dataset = self._target.open_dataset(name)
         if name not in dataset.schema.tables:
             return []
@@ -173,9 +172,6 @@ class _Move:
         in_file = set[str]().union(*_loads_of(self._source.open_dataset(name), name))
         moved, moved_from = stored_state(dataset, name).get(MOVED, ("", ""))
         last_move = moved if moved_from in in_file else ""
-        if resource.is_listed_in_full:
-            # What was listed last has the load of the move, which is recorded when it is through.
-            stored = {load: rows for load, rows in stored.items() if load in recorded}
         newer = {
             load
             for load in {*recorded, *stored}.difference(in_file)

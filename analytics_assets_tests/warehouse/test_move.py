@@ -21,6 +21,7 @@ from harness.bookshop import TOKEN as BOOKSHOP_TOKEN
 from harness.configurations import ANALYTICS_API
 from harness.demo_api import PARENTS, RESOURCES, DemoApi, running_demo_api
 from harness.earlier import leave_behind, without_marks
+from harness.postgres import PostgresServer
 from harness.processes import REPOSITORY
 from harness.project import Project, assert_equal, metadata, stored_rows
 from harness.stores import WAREHOUSE, DeltaFolder, DuckDbFile, PostgresDatabase, Row, Store, choose
@@ -193,6 +194,28 @@ def test_a_file_does_not_overwrite_what_another_project_has_loaded(
     assert re.search(rf"deployments \(.*, {count} rows\)", refused.stderr)
     assert re.search(r"teams \(.*, 3 rows\)", refused.stderr)
     assert run_move(one).returncode == 0
+
+
+def test_a_file_does_not_overwrite_rows_of_a_load_that_was_not_recorded(
+    tmp_path: Path, demo_api: DemoApi, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown = Project(tmp_path, demo_api.url)
+    grown.load_all("aliases")
+    target = PostgresDatabase.on(postgres)
+    monkeypatch.setenv("ANALYTICS_DESTINATION", "postgres")
+    monkeypatch.setenv(*list(target.settings.items())[1])
+    assert run_move(grown.file).returncode == 0
+    ((renamed,), *_) = demo_api.rows("aliases")
+    demo_api.control("POST", f"/rows/aliases?id={renamed}", set={"alias": "new.example"})
+    Project(tmp_path, demo_api.url, store=target).load_all("aliases")
+    target.run(
+        "DELETE FROM analytics._dlt_loads WHERE load_id = (SELECT max(_dlt_load_id) FROM "
+        "analytics.aliases)"
+    )
+    refused = run_move(grown.file)
+    assert refused.returncode == 1, refused.stdout
+    assert "holds what is not from this file: aliases (1 row)" in refused.stderr
+    assert stored_rows(target, "aliases")[(renamed,)]["alias"] == "new.example"
 
 
 def test_a_move_that_dies_is_completed_by_the_same_command(
