@@ -8,7 +8,7 @@ ever.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +36,7 @@ PARTS = ("url", "params", "json", "data")
 BARE = "$"
 """Selects a body that is the list itself."""
 
-TOO_LARGE = (
+TOO_LARGE: Collection[int] = (
     codes.bad_request,
     codes.request_entity_too_large,
     codes.unprocessable_entity,
@@ -125,7 +125,7 @@ class PagedList:
         """Whether an error only says that a larger limit, which is only tried, is too large."""
         paginator = self._paginators[request]
         is_tried = isinstance(paginator, CursorPaginator) and paginator.may_be_refused
-        return bool(is_tried and response.status_code in TOO_LARGE)
+        return is_tried and any(response.status_code == status for status in TOO_LARGE)
 
     def read(self, request: Request, response: Response) -> tuple[Page, Sequence[Request]]:
         """The rows of an answer that none has brought before, and the requests that follow.
@@ -172,7 +172,7 @@ class PagedList:
             InvalidJSONError: If the body of any other answer is empty.
         """
         if self._plan.selector == BARE or response.content.strip():
-            return response.status_code == codes.no_content
+            return bool(response.status_code == codes.no_content)
         is_numbered = isinstance(paginator, RangePaginator) and self._pages > 0
         if response.status_code == codes.no_content and is_numbered:
             return True

@@ -94,7 +94,7 @@ SPOILED = [
         "environments",
         "parents_exist",
         WARN,
-        ["update analytics.projects set _dlt_load_id = '1' where id = '{parent}'"],
+        ["update analytics.projects set _deleted_at = 1767225600000 where id = '{parent}'"],
         "of environments whose projects the API no longer lists",
     ),
     (
