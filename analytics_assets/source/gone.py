@@ -93,10 +93,10 @@ def rows_gone(
         some = map(sge.convert, digests[place : place + DIGESTS_AT_ONCE])
         is_gone = sge.column(ROW_DIGEST, quoted=True).isin(*some)
         rows = dataset.table(resource.name).where(is_gone).select(*columns).fetchall()
-        values = dict(zip(columns, zip(*rows, strict=True), strict=True))
-        values[DELETED_AT] = (now,) * len(rows)
+        values = {column: [row[n] for row in rows] for n, column in enumerate(columns)}
+        values[DELETED_AT] = [now] * len(rows)
         types[DELETED_AT] = "bigint"
-        yield pa.table({name: _as_stored(list(v), types[name]) for name, v in values.items()})
+        yield pa.table({name: _as_stored(v, types[name]) for name, v in values.items()})
 
 
 def _as_stored(values: list[Any], data_type: TDataType) -> pa.Array:

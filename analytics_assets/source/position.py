@@ -73,7 +73,8 @@ class Position:
         Raises:
             AnalyticsApiError: If one has no time, where the configuration does not say what then.
         """
-        since = self.since
+        # A window is asked for from the moment before it: servers disagree on the first one.
+        since = self._window.start if self._window else self.since
         end = self._window.end if self._window else None
         found = []
         for record in page:
