@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dlt.sources.rest_api.config_setup import expand_placeholders
+from requests import Request
 
 from analytics_assets.configuration.resource import Resource
 from analytics_assets.source.client import ApiClient
@@ -35,30 +36,30 @@ class Lists:
         Args:
             params: Query parameters beside, or instead of, those of the configuration.
         """
-        endpoint = self._resource.endpoint
-        request = self._client.request(
-            self._resource.path,
-            endpoint.get("method") or "GET",
-            params={**(endpoint.get("params") or {}), **params},
-            headers=endpoint.get("headers"),
-            json=endpoint.get("json"),
-            data=endpoint.get("data"),
-        )
-        return PagedList(self._plan, request)
+        return PagedList(self._plan, self._request({}, **params))
 
     def of(self, parent: Record) -> PagedList:
         """The list of one row of the resource's parent."""
-        endpoint, above = self._resource.endpoint, self._resource.parent
+        above = self._resource.parent
         if above is None:
             raise ValueError(f"{self._resource.name} has no parent.")
-        values = placeholder_values(parent, above)
-        request = self._client.request(
+        request = self._request(placeholder_values(parent, above))
+        inherited = {column: parent[field] for column, field in above.inherited.items()}
+        return PagedList(self._plan, request, parent, inherited)
+
+    def _request(self, values: Record, **params: Any) -> Request:
+        """The first request of a list; its parts are copies, for paginators change them.
+
+        Args:
+            values: What stands for the placeholders; doubled braces are single ones, as dlt has it.
+            params: Query parameters beside, or instead of, those of the configuration.
+        """
+        endpoint = self._resource.endpoint
+        return self._client.request(
             expand_placeholders(self._path, values),
             endpoint.get("method") or "GET",
-            params=expand_placeholders(endpoint.get("params") or {}, values),
+            params={**expand_placeholders(endpoint.get("params") or {}, values), **params},
             headers=expand_placeholders(endpoint.get("headers"), values),
             json=expand_placeholders(endpoint.get("json"), values, preserve_value_type=True),
             data=expand_placeholders(endpoint.get("data"), values),
         )
-        inherited = {column: parent[field] for column, field in above.inherited.items()}
-        return PagedList(self._plan, request, parent, inherited)
