@@ -18,6 +18,9 @@ from analytics_assets.source.moments import TimeFields
 from analytics_assets.source.paged_list import ListPlan
 from analytics_assets.source.stretches import SplitPaginator
 
+CURSOR_PATH = "cursors.next"
+"""Where dlt's paginator finds a cursor of which the configuration does not say where it is."""
+
 
 def plan_lists(resource: Resource) -> ListPlan:
     """How the lists of a resource are read: what is made once for all of them."""
@@ -49,12 +52,13 @@ def _creator(resource: Resource) -> Callable[[], BasePaginator]:
     declared: Any = resource.endpoint.get("paginator")
     if resource.bare_list:
         return partial(BareListPaginator, resource.bare_list)
-    if not isinstance(declared, dict) or declared["type"] != "cursor":
+    words: Any = {"type": declared} if isinstance(declared, str) else declared
+    if not isinstance(words, dict) or words["type"] != "cursor":
         # `validate` refuses those that are none.
         return lambda: cast(BasePaginator, create_paginator(deepcopy(declared)))
-    words = {key: declared[key] for key in declared if key != "type"}
+    words = {key: words[key] for key in words if key != "type"}
     # A path is compiled here: to compile it anew for each parent takes longer than its request.
-    words["cursor_path"] = compile_path(words["cursor_path"])
+    words["cursor_path"] = compile_path(words.get("cursor_path", CURSOR_PATH))
     words["times"] = TimeFields(
         resource.id_fields,
         [*resource.times, resource.cursor_field],
