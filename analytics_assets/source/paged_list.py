@@ -55,7 +55,7 @@ class ListPlan:
         list_at: Where the list is.
         id_fields: Fields of which a record has one at least.
         may_move: Whether rows may change their places while a list is read.
-        is_bare_list: Whether its end is found by the times of its rows.
+        may_be_one_record: Whether a record that stands in place of a list is its only row.
     """
 
     create_paginator: Callable[[], BasePaginator]
@@ -64,7 +64,7 @@ class ListPlan:
     list_at: JSONPath | None
     id_fields: Sequence[str]
     may_move: bool
-    is_bare_list: bool
+    may_be_one_record: bool
 
     def create_looks(self) -> Looks | None:
         """What decides on looks at the beginning of a list; None where it stands still."""
@@ -300,13 +300,12 @@ class PagedList:
         """Whether a value that stands in place of a list is its only row."""
         if self._plan.selector == BARE and is_one_line(response):
             return True
-        is_told_apart = self._plan.selector != BARE or self._plan.is_bare_list
-        return is_told_apart and self._is_record(value)
+        return self._plan.may_be_one_record and self._is_record(value)
 
     def _is_record(self, value: Any) -> bool:
-        is_error = isinstance(value, Mapping) and bool(value.get("error"))
-        has_id = isinstance(value, Mapping) and any(map(value.get, self._plan.id_fields))
-        return has_id and not is_error
+        if not isinstance(value, Mapping) or value.get("error"):
+            return False
+        return any(value.get(field) not in (None, "") for field in self._plan.id_fields)
 
 
 def _as_page(found: Any) -> Page:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
 from typing import Any, cast
 
 from dlt.common.jsonpath import compile_path
+from dlt.sources.helpers.rest_client.detector import single_entity_path
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from dlt.sources.rest_api.config_setup import create_paginator
 
@@ -15,7 +16,7 @@ from analytics_assets.configuration.resource import Resource
 from analytics_assets.source.bare_list import BareListPaginator
 from analytics_assets.source.cursor_pages import CursorPaginator
 from analytics_assets.source.moments import TimeFields
-from analytics_assets.source.paged_list import ListPlan
+from analytics_assets.source.paged_list import BARE, ListPlan
 from analytics_assets.source.stretches import SplitPaginator
 
 CURSOR_PATH = "cursors.next"
@@ -24,7 +25,9 @@ CURSOR_PATH = "cursors.next"
 
 def plan_lists(resource: Resource) -> ListPlan:
     """How the lists of a resource are read: what is made once for all of them."""
-    selector = str(resource.endpoint.get("data_selector") or "")
+    # dlt takes a body for one record where the path ends with a placeholder.
+    is_one_record = single_entity_path(resource.path)
+    selector = str(resource.endpoint.get("data_selector") or (BARE if is_one_record else ""))
     rows_at = compile_path(selector) if selector else None
     # Of an empty list `[*]` selects nothing, as of a missing one.
     is_list = not selector.endswith("[*]")
@@ -33,10 +36,16 @@ def plan_lists(resource: Resource) -> ListPlan:
         selector=selector,
         rows_at=rows_at,
         list_at=rows_at if is_list else compile_path(selector.removesuffix("[*]")),
-        id_fields=resource.id_fields,
+        id_fields=_id_fields(resource),
         may_move=_may_move(resource),
-        is_bare_list=resource.bare_list is not None,
+        may_be_one_record=selector != BARE or resource.bare_list is not None or is_one_record,
     )
+
+
+def _id_fields(resource: Resource) -> Sequence[str]:
+    """Fields by which a record is known; where its key is its parent's alone, any of its own."""
+    own = [field for field in resource.id_fields if field not in resource.inherited]
+    return own or list(resource.fields)
 
 
 def _may_move(resource: Resource) -> bool:
