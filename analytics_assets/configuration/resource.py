@@ -128,6 +128,7 @@ class Resource:
     bare_list: BareList | None
     asked_again: AskedAgain | None
     pictures: Mapping[str, DailyCounts | Durations]
+    processing_steps: tuple[Mapping[str, Any], ...]
 
     @property
     def cursor_field(self) -> str:
@@ -288,6 +289,7 @@ def _resource(
         bare_list=own.get("bare_list"),
         asked_again=own.get("asked_again"),
         pictures=own.get("pictures", {}),
+        processing_steps=tuple(map(dict, own.get("processing_steps") or [])),
     )
 
 

@@ -56,6 +56,7 @@ class ListPlan:
         id_fields: Fields of which a record has one at least.
         may_move: Whether rows may change their places while a list is read.
         may_be_one_record: Whether a record that stands in place of a list is its only row.
+        change: Makes the rows of the resource of those of a page.
     """
 
     create_paginator: Callable[[], BasePaginator]
@@ -65,6 +66,7 @@ class ListPlan:
     id_fields: Sequence[str]
     may_move: bool
     may_be_one_record: bool
+    change: Callable[[Page], Page]
 
     def create_looks(self) -> Looks | None:
         """What decides on looks at the beginning of a list; None where it stands still."""
@@ -147,7 +149,7 @@ class PagedList:
             ) from None
         for row in page:
             row.update(self._inherited)
-        return page, following
+        return self._plan.change(page), following
 
     def _read_page(self, paginator: BasePaginator, response: Response) -> tuple[Page, Way]:
         if not response.ok:

@@ -17,6 +17,7 @@ from analytics_assets.source.bare_list import BareListPaginator
 from analytics_assets.source.cursor_pages import CursorPaginator
 from analytics_assets.source.moments import TimeFields
 from analytics_assets.source.paged_list import BARE, ListPlan
+from analytics_assets.source.row_steps import row_steps
 from analytics_assets.source.stretches import SplitPaginator
 
 CURSOR_PATH = "cursors.next"
@@ -39,6 +40,7 @@ def plan_lists(resource: Resource) -> ListPlan:
         id_fields=_id_fields(resource),
         may_move=_may_move(resource),
         may_be_one_record=selector != BARE or resource.bare_list is not None or is_one_record,
+        change=row_steps(resource),
     )
 
 
