@@ -41,14 +41,25 @@ def parent_fields(resource: ResourceConfig) -> list[ParentField]:
     A placeholder reads `{resources.<parent>.<field>}` (dlt, "REST API source: Define resource
     relationships") and stands in any of `PLACES`.
     """
-    endpoint = endpoint_of(resource)
     found: list[ParentField] = []
-    for text in _strings([endpoint.get(place) for place in PLACES]):
-        for _, placeholder, _, _ in string.Formatter().parse(text):
-            if placeholder and placeholder.startswith("resources."):
-                _, parent, field = placeholder.split(".", maxsplit=2)
-                found.append(ParentField(parent, field))
+    for _, placeholder in placeholders(endpoint_of(resource)):
+        if placeholder.startswith("resources."):
+            _, parent, field = placeholder.split(".", maxsplit=2)
+            found.append(ParentField(parent, field))
     return found
+
+
+def placeholders(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
+    """The placeholders of an endpoint, each with the part that it stands in.
+
+    Raises:
+        ValueError: If a text has a brace without its other one.
+    """
+    for place in PLACES:
+        for text in _strings(endpoint.get(place)):
+            for _, placeholder, _, _ in string.Formatter().parse(text):
+                if placeholder is not None:
+                    yield place, placeholder
 
 
 def parent_name(resource: ResourceConfig) -> str | None:

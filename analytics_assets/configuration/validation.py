@@ -21,6 +21,7 @@ from analytics_assets.configuration.lineage import (
     key_columns,
     parent_fields,
     parent_name,
+    placeholders,
 )
 from analytics_assets.configuration.secret_validation import secret_faults
 from analytics_assets.configuration.types import ApiConfig, ResourceConfig
@@ -100,6 +101,15 @@ def _default_faults(config: ApiConfig) -> Iterator[str]:
     unshared += [f"endpoint.{word}" for word in endpoint if word not in SHARED_ENDPOINT_WORDS]
     for word in unshared:
         yield f"{label}: `{word}` is to stand in each resource that it is meant for"
+    try:
+        has_placeholder = any(placeholders(endpoint))
+    except ValueError:
+        has_placeholder = True
+    if has_placeholder:
+        yield (
+            f"{label}: `endpoint` has a placeholder, which is to stand in each resource that it is "
+            "meant for: write a brace of the text twice"
+        )
 
 
 def _fixed_word_faults(resource: Mapping[str, Any], label: str) -> Iterator[str]:

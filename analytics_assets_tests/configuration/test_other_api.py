@@ -5,13 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dagster import ScheduleDefinition
+from dlt.sources.rest_api.typing import Endpoint, EndpointResource, IncrementalConfig
 
 from analytics_assets.configuration import ConfigurationError, read_api
+from analytics_assets.configuration.endpoint_validation import (
+    READ_ONE_WAY,
+    UNREAD_ENDPOINT_WORDS,
+    UNREAD_WORDS,
+)
+from analytics_assets.configuration.validation import FIXED_WORDS
 from analytics_assets.definitions import build_definitions
 from analytics_assets.resources import AnalyticsApi
 from analytics_assets.source.newest import ask_for_newest
@@ -151,6 +159,15 @@ def orders(config: Any) -> Any:
     return config["resources"][2]
 
 
+def put(path: str, value: Any, config: Any) -> None:
+    """Sets a word of the resource `orders`, named by its path."""
+    *above, word = path.split(".")
+    words = orders(config)
+    for each in above:
+        words = words[each]
+    words[word] = value
+
+
 REFUSED: list[tuple[Callable[[Any], object], str]] = [
     (lambda c: c.update(resorces=[]), "`resorces` is none of client, retry_stale, history_start"),
     (lambda c: c.pop("retry_stale"), "`retry_stale` is to be a cron schedule"),
@@ -185,6 +202,49 @@ REFUSED: list[tuple[Callable[[Any], object], str]] = [
         "resource `orders`: `endpoint.params.a` is resolved: use a placeholder",
     ),
     (
+        lambda c: authors(c)["endpoint"].update(path="/api/{shop}/authors", params={"shop": "a"}),
+        "resource `authors`: `endpoint.path` has the placeholder {shop}: only a field of a parent",
+    ),
+    (
+        lambda c: orders(c)["endpoint"].update(json={"since": "{incremental.start_value}"}),
+        "resource `orders`: `endpoint.json` has the placeholder {incremental.start_value}",
+    ),
+    (
+        lambda c: c["resource_defaults"].update(endpoint={"params": {"q": "{id}"}}),
+        "`resource_defaults`: `endpoint` has a placeholder, which is to stand in each resource",
+    ),
+    (
+        lambda c: orders(c)["endpoint"]["incremental"].update(initial_value="2026-01-01"),
+        "resource `orders`: `endpoint.incremental.initial_value` is to be a whole number",
+    ),
+    *(
+        (
+            partial(put, word, value),
+            f"resource `orders`: `{word}` is to be left out: ",
+        )
+        for word, value in {
+            "columns": {"total": {"data_type": "text"}},
+            "file_format": "csv",
+            "max_table_nesting": 2,
+            "merge_key": "placed",
+            "nested_hints": {"lines": {"primary_key": "isbn"}},
+            "parallelized": True,
+            "parent_table_name": "books",
+            "references": [],
+            "schema_contract": "freeze",
+            "table_format": "delta",
+            "endpoint.auth": {"type": "bearer", "token": "another"},
+            "endpoint.response_actions": [{"status_code": 404, "action": "ignore"}],
+            "endpoint.incremental.allow_external_schedulers": True,
+            "endpoint.incremental.end_value": 1,
+            "endpoint.incremental.last_value_func": "min",
+            "endpoint.incremental.primary_key": "placed",
+            "endpoint.incremental.range_end": "closed",
+            "endpoint.incremental.range_start": "open",
+            "endpoint.incremental.row_order": "desc",
+        }.items()
+    ),
+    (
         lambda c: authors(c)["endpoint"].pop("paginator"),
         "resource `authors`: `endpoint.paginator` is missing",
     ),
@@ -212,6 +272,46 @@ def test_what_would_lose_rows_or_is_not_read_is_refused(
     with pytest.raises(ConfigurationError) as error:
         build_definitions(config)
     assert complaint in str(error.value)
+
+
+def test_words_that_say_what_the_project_does_are_taken() -> None:
+    config: Any = deepcopy(BOOKSHOP)
+    orders(config)["endpoint"]["incremental"].update(
+        last_value_func=max, range_start="closed", range_end="open", initial_value=None
+    )
+    orders(config).update(columns=None)
+    assert read_api(config).resources["orders"].cursor
+
+
+def test_every_word_of_dlt_is_read_or_refused() -> None:
+    """A word that a newer dlt brings is to be decided on."""
+    read = {
+        EndpointResource: {"name", "endpoint", "primary_key", "include_from_parent"}
+        | {"processing_steps", *FIXED_WORDS, *UNREAD_WORDS},
+        Endpoint: {"path", "method", "params", "json", "data", "headers", "paginator"}
+        | {"data_selector", "incremental", *UNREAD_ENDPOINT_WORDS},
+        IncrementalConfig: {"cursor_path", "start_param", "end_param", "initial_value", "lag"}
+        | {"convert", "on_cursor_value_missing", *READ_ONE_WAY},
+    }
+    for shape, words in read.items():
+        assert words == set(shape.__annotations__), shape
+
+
+@pytest.mark.parametrize(
+    ("steps", "complaint"),
+    [
+        ([{"map": lambda row: row["nope"]}], "failed on a row (KeyError)"),
+        ([{"map": lambda row: row["id"]}], "made something of a row that is no row"),
+    ],
+)
+def test_a_step_that_fails_names_no_value_of_the_row(
+    tmp_path: Path, shop: Bookshop, steps: Any, complaint: str
+) -> None:
+    config: Any = deepcopy(BOOKSHOP)
+    authors(config)["processing_steps"] = steps
+    project = Project(tmp_path, shop.url, read_api(config), access_token=TOKEN)
+    said = sentence(project, "authors")
+    assert f"A step of `processing_steps` of authors {complaint}" in said
 
 
 @pytest.mark.parametrize(
