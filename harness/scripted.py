@@ -22,12 +22,14 @@ class Asked(NamedTuple):
         params: Its query.
         number: How many requests of this path, with whatever query, came before it.
         body: What was sent with it.
+        headers: Its headers.
     """
 
     path: str
     params: Mapping[str, str]
     number: int
     body: bytes = b""
+    headers: Mapping[str, str] = {}
 
     def integer(self, name: str) -> int | None:
         """A number in its query."""
@@ -74,11 +76,13 @@ class ScriptedApi:
         """The paths that were asked for, the oldest first."""
         return [asked.path for asked in self.asked]
 
-    def receive(self, target: str, body: bytes = b"") -> Asked:
+    def receive(
+        self, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Asked:
         """Notes a request."""
         parts = urlsplit(target)
         number = self.paths().count(parts.path)
-        asked = Asked(parts.path, dict(parse_qsl(parts.query)), number, body)
+        asked = Asked(parts.path, dict(parse_qsl(parts.query)), number, body, headers or {})
         self.asked.append(asked)
         return asked
 
@@ -94,7 +98,7 @@ def scripted_api(script: Script) -> Iterator[ScriptedApi]:
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             with lock:
-                answer = script(api.receive(self.path, body))
+                answer = script(api.receive(self.path, body, dict(self.headers)))
             content = answer.content()
             self.send_response(answer.status)
             for name, value in {"Content-Type": JSON, **answer.headers}.items():
