@@ -34,7 +34,6 @@ from analytics_assets.output import lenient
 from analytics_assets.resources import Warehouse
 from analytics_assets.resources.warehouse import DESTINATION
 from analytics_assets.source.bodies import without_nul
-from analytics_assets.source.client import RetryPolicy
 from analytics_assets.source.clock import epoch_milliseconds_now, iso_time
 from analytics_assets.source.columns import DELETED_AT, LOAD_ID
 from analytics_assets.source.errors import (
@@ -43,6 +42,7 @@ from analytics_assets.source.errors import (
     WarehouseError,
     sentence_of,
 )
+from analytics_assets.source.retry import RetryPolicy
 from analytics_assets.source.stored import count_stored, has_marks, stored_state
 from analytics_assets.source.wording import counted
 

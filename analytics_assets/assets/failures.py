@@ -7,9 +7,9 @@ from dagster import Failure
 
 from analytics_assets.assets.outage import API, reach_of
 from analytics_assets.execution.stopping import stop_if_told, unshield
-from analytics_assets.source.client import RetryPolicy
 from analytics_assets.source.errors import CAUSE, first_line
 from analytics_assets.source.explanation import explain
+from analytics_assets.source.retry import RetryPolicy
 
 
 @contextmanager

@@ -100,7 +100,7 @@ class AssetLoad:
         """The sources of the loads; each is to be loaded before the next one is asked for."""
         self._tell(f"{request_of(self._resource)}: {self._what_is_asked_for()}.")
         client = self._api.client(self._api.retry_policy(), self._traffic, self._rate_limit)
-        self._address = address_without_secrets(client.base_url)
+        self._address = address_without_secrets(client.outgoing.base_url)
         job = Job(
             self._resource,
             client,

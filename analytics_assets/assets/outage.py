@@ -15,8 +15,8 @@ from ssl import SSLCertVerificationError
 from dagster import DagsterEventType, DagsterInstance
 from requests import codes, exceptions
 
-from analytics_assets.source.client import RetryPolicy
 from analytics_assets.source.errors import AnalyticsApiError, deepest_os_error
+from analytics_assets.source.retry import RetryPolicy
 
 API = "api"
 """The metadata of a failure that says how far the load got with the API: a value of `Reach`."""

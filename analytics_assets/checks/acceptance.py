@@ -43,8 +43,8 @@ from analytics_assets.checks.table import Table
 from analytics_assets.checks.times import find_implausible_times
 from analytics_assets.configuration import Api, Resource
 from analytics_assets.resources import Warehouse
-from analytics_assets.source.client import RetryPolicy
 from analytics_assets.source.errors import SettingError
+from analytics_assets.source.retry import RetryPolicy
 
 DESCRIPTION = """Accepts what the checks have found, as it is now, so that they pass again: rows
 and parents that the API no longer lists, new columns, rows deleted in the warehouse,

@@ -34,8 +34,8 @@ from analytics_assets.checks.table import Table
 from analytics_assets.checks.times import check_times
 from analytics_assets.configuration import Api, Resource
 from analytics_assets.resources import Warehouse
-from analytics_assets.source.client import RetryPolicy
 from analytics_assets.source.errors import WarehouseError
+from analytics_assets.source.retry import RetryPolicy
 from analytics_assets.source.stored import OpenDataset
 
 Context: TypeAlias = AssetCheckExecutionContext | OpExecutionContext

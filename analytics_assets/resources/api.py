@@ -11,9 +11,11 @@ from dlt.sources.helpers.rest_client.auth import BearerTokenAuth
 from pydantic import ConfigDict, Field, field_validator
 
 from analytics_assets.configuration import PLACEHOLDER_URL
-from analytics_assets.source.client import ApiClient, RetryPolicy
+from analytics_assets.source.client import ApiClient
 from analytics_assets.source.errors import SettingError
+from analytics_assets.source.outgoing import Outgoing
 from analytics_assets.source.rate_limit import RateLimit
+from analytics_assets.source.retry import RetryPolicy
 from analytics_assets.source.traffic import Traffic
 
 BASE_URL = "ANALYTICS_BASE_URL"
@@ -108,15 +110,10 @@ class AnalyticsApi(ConfigurableResource):  # type: ignore[type-arg]  # it provid
             raise SettingError(f"{BASE_URL} is not set: set it to the address of the API to load.")
         url = _checked_url(url)
         team = self.team_id or os.environ.get(TEAM_ID)
-        return ApiClient(
-            url,
-            BearerTokenAuth(self._token()),
-            {"teamId": team} if team else {},
-            retry,
-            traffic,
-            rate_limit,
-            self.connections,
+        outgoing = Outgoing(
+            url, BearerTokenAuth(self._token()), params={"teamId": team} if team else None
         )
+        return ApiClient(outgoing, retry, traffic, rate_limit, self.connections)
 
     def address(self) -> str:
         """Scheme and host of the API, for people."""

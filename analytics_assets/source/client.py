@@ -4,42 +4,24 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
-from urllib.parse import urljoin, urlsplit
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import TypeVar, cast
 
-import dlt
-from dlt.sources.helpers.rest_client.utils import join_url
-from requests import PreparedRequest, Request, Response, Session, exceptions
-from requests.auth import AuthBase
+from requests import PreparedRequest, Request, exceptions
 from requests.models import DEFAULT_REDIRECT_LIMIT
-from requests.sessions import SessionRedirectMixin
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential
 from typing_extensions import Self
 
 from analytics_assets.source.bodies import carries_json, parse_once
-from analytics_assets.source.errors import (
-    AnalyticsApiError,
-    SettingError,
-    request_line,
-    what_happened,
-)
+from analytics_assets.source.errors import request_line, what_happened
+from analytics_assets.source.outgoing import Outgoing, redirected
 from analytics_assets.source.rate_limit import RateLimit
+from analytics_assets.source.reading import Ask, Readable, Reading
 from analytics_assets.source.records import Page
+from analytics_assets.source.retry import RetryPolicy
 from analytics_assets.source.traffic import Traffic
-from analytics_assets.source.transfer import CurlResponse, Transfer, Way
+from analytics_assets.source.transfer import CurlResponse, Transfer
 from analytics_assets.source.transport import Transport
-
-RETRIED_ERRORS = (
-    exceptions.ConnectionError,
-    exceptions.Timeout,
-    exceptions.ChunkedEncodingError,
-    exceptions.ContentDecodingError,
-    exceptions.InvalidJSONError,
-)
-"""Errors of a request that are worth another attempt, like the statuses of a `RetryPolicy`."""
 
 ATTEMPTS_IN_DOUBT = 2
 """Attempts after a request that failed in all of its own: an endpoint that is down is not to be
@@ -50,70 +32,22 @@ ANSWERS_AHEAD = 4
 BYTES_AHEAD = 16_000_000
 """Bytes of such answers from which on no further one is asked for."""
 
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """When a failed request is sent again (configuration example, "Error Handling").
-
-    Attributes:
-        statuses: Answers worth another attempt; any other failure is final at once.
-        max_retries: Attempts after the first one.
-        backoff_factor: Seconds before the first retry; each further wait is twice as long.
-        max_wait: Longest wait in seconds, one that the server asks for included.
-        timeout: Seconds to wait for a connection, and for the next byte of an answer.
-    """
-
-    statuses: tuple[int, ...] = (429, 500, 502, 503, 504)
-    max_retries: int = 3
-    backoff_factor: float = 2.0
-    max_wait: float = 900.0
-    timeout: float = 60.0
-
-    @property
-    def attempts(self) -> int:
-        """Requests sent for one answer at most."""
-        return 1 + self.max_retries
-
-    def covers(self, error: BaseException) -> bool:
-        """Whether an error is worth another attempt."""
-        if isinstance(error, exceptions.HTTPError) and error.response is not None:
-            return error.response.status_code in self.statuses
-        return isinstance(error, RETRIED_ERRORS)
-
-
-class Readable(Protocol):
-    """A list that is asked for page by page."""
-
-    def begin(self) -> Sequence[Request]:
-        """The first requests, as a rule one."""
-
-    def takes(self, request: Request, response: Response) -> bool:
-        """Whether an answer with the status of an error is one to read all the same."""
-
-    def read(self, request: Request, response: Response) -> tuple[Page, Sequence[Request]]:
-        """The rows of an answer, and the requests that follow from it."""
-
-
 List = TypeVar("List", bound=Readable)
 
 
 class ApiClient:
-    """Asks one API, and no other host: the token is for the API alone.
+    """Asks one API.
 
     While one list is read, its further pages and the lists behind it are under way, too. Where what
     was sent ahead fails, it is sent again once its list is read.
 
-    It has no cookies: the API knows us by the token.
-
     Attributes:
-        base_url: The API's address.
+        outgoing: Makes the requests.
     """
 
     def __init__(
         self,
-        base_url: str,
-        auth: AuthBase | None,
-        params: Mapping[str, Any],
+        outgoing: Outgoing,
         retry: RetryPolicy,
         traffic: Traffic,
         rate_limit: RateLimit,
@@ -122,9 +56,7 @@ class ApiClient:
         """Begins without a connection.
 
         Args:
-            base_url: The API's address.
-            auth: Adds to each request what it proves itself by.
-            params: Query parameters of each request.
+            outgoing: Makes the requests.
             retry: When and how often a failed request is sent again.
             traffic: Where requests are counted.
             rate_limit: What holds requests back.
@@ -133,12 +65,7 @@ class ApiClient:
         Raises:
             SettingError: If the certificates to trust are named, and not there.
         """
-        self.base_url = base_url
-        self._auth = auth
-        self._params = params
-        self._headers = {"User-Agent": f"dlt/{dlt.__version__}"}
-        # As the library spells it: its host in lower case, or in Punycode.
-        self._origin = _origin(Request("GET", base_url).prepare())
+        self.outgoing = outgoing
         self._retry = retry
         self._backoff = wait_exponential(retry.backoff_factor, max=retry.max_wait)
         self._retrying = Retrying(
@@ -150,12 +77,12 @@ class ApiClient:
         self._traffic = traffic
         self._rate_limit = rate_limit
         self._connections = connections
-        self._transport = Transport(_way(base_url, retry.timeout), connections)
+        self._transport = Transport(outgoing.way(retry.timeout), connections)
         self._is_in_doubt = False
         self._lists: Iterator[Readable] = iter(())
-        self._open: deque[_Reading] = deque()
-        self._unsent: deque[_Ask] = deque()
-        self._asks: dict[Transfer, _Ask] = {}
+        self._open: deque[Reading] = deque()
+        self._unsent: deque[Ask] = deque()
+        self._asks: dict[Transfer, Ask] = {}
         self._answers_kept = 0
         self._bytes_kept = 0
 
@@ -166,17 +93,6 @@ class ApiClient:
     def __exit__(self, *_: object) -> None:
         """Closes the connections."""
         self._transport.close()
-
-    def request(self, path: str, method: str = "GET", **words: Any) -> Request:
-        """A request to the API.
-
-        Args:
-            path: Behind the API's address, or an address of its own.
-            method: The HTTP method.
-            words: Those of `requests.Request`: params, headers, json, data.
-        """
-        url = path if urlsplit(path).scheme in ("http", "https") else join_url(self.base_url, path)
-        return Request(method, url, auth=self._auth, **words)
 
     def fetch(self, lists: Iterable[List]) -> Generator[tuple[List, Iterator[Page]], None, None]:
         """Asks for lists, many at once.
@@ -191,7 +107,7 @@ class ApiClient:
         self._lists = iter(lists)
         try:
             while reading := self._next_list():
-                yield reading.readable, self._pages(reading)
+                yield cast(List, reading.readable), self._pages(reading)
                 self._close(self._open.popleft())
         finally:
             self._transport.give_up()
@@ -200,14 +116,14 @@ class ApiClient:
             while self._open:
                 self._close(self._open.popleft())
 
-    def _close(self, reading: _Reading) -> None:
+    def _close(self, reading: Reading) -> None:
         reading.is_closed = True
         while reading.pages:
             self._take_page(reading)
         while reading.failed:
             self._take_failure(reading, reading.failed[0])
 
-    def _pages(self, reading: _Reading) -> Iterator[Page]:
+    def _pages(self, reading: Reading) -> Iterator[Page]:
         while not reading.is_over:
             if reading.pages:
                 self._is_in_doubt = False
@@ -219,17 +135,17 @@ class ApiClient:
             else:
                 self._ask_for(reading)
 
-    def _take_page(self, reading: _Reading) -> Page:
+    def _take_page(self, reading: Reading) -> Page:
         page, size = reading.pages.popleft()
         self._answers_kept -= 1
         self._bytes_kept -= size
         return page
 
-    def _take_failure(self, reading: _Reading, ask: _Ask) -> None:
+    def _take_failure(self, reading: Reading, ask: Ask) -> None:
         reading.failed.remove(ask)
         self._answers_kept -= 1
 
-    def _ask_for(self, reading: _Reading) -> None:
+    def _ask_for(self, reading: Reading) -> None:
         """Waits for an answer of a list."""
         if reading.under_way == 0:
             ask = next(ask for ask in self._unsent if ask.reading is reading)
@@ -237,14 +153,14 @@ class ApiClient:
             self._send(ask)
         self._wait_until(lambda: bool(reading.pages or reading.failed or reading.is_over))
 
-    def _ask_again(self, ask: _Ask) -> None:
+    def _ask_again(self, ask: Ask) -> None:
         try:
             self._retrying(self._attempt, ask)
         except exceptions.RequestException as error:
             self._is_in_doubt = self._retry.covers(error)
             raise
 
-    def _attempt(self, ask: _Ask) -> None:
+    def _attempt(self, ask: Ask) -> None:
         """One attempt at a request, of which the first one was made ahead, and has failed."""
         if ask.error is None:
             self._send(ask)
@@ -267,7 +183,7 @@ class ApiClient:
         """
         if self._rate_limit.seconds_left:
             return 0.0
-        ask: _Ask = state.args[0]
+        ask: Ask = state.args[0]
         return max(self._backoff(state) - (time.monotonic() - ask.ended_at), 0.0)
 
     def _wait_until(self, is_done: Callable[[], bool]) -> None:
@@ -292,14 +208,14 @@ class ApiClient:
             and self._rate_limit.allows(under_way)
         )
 
-    def _next_ask(self) -> _Ask | None:
+    def _next_ask(self) -> Ask | None:
         while self._unsent or self._open_list():
             ask = self._unsent.popleft()
             if not ask.reading.is_closed:
                 return ask
         return None
 
-    def _next_list(self) -> _Reading | None:
+    def _next_list(self) -> Reading | None:
         return self._open[0] if self._open or self._open_list() else None
 
     def _open_list(self) -> bool:
@@ -307,57 +223,40 @@ class ApiClient:
         following = next(self._lists, None)
         if following is None:
             return False
-        reading = _Reading(following)
+        reading = Reading(following)
         self._open.append(reading)
         self._note_requests(reading, following.begin())
         return True
 
-    def _note_requests(self, reading: _Reading, requests: Iterable[Request]) -> None:
-        asks = [_Ask(reading, request) for request in requests]
+    def _note_requests(self, reading: Reading, requests: Iterable[Request]) -> None:
+        asks = [Ask(reading, request) for request in requests]
         reading.unanswered += len(asks)
         self._unsent += asks
 
-    def _send(self, ask: _Ask) -> None:
+    def _send(self, ask: Ask) -> None:
         ask.reading.under_way += 1
         try:
-            self._begin(ask, self._prepare(ask.request) if ask.sent is None else ask.sent)
+            self._begin(ask, self.outgoing.prepare(ask.request) if ask.sent is None else ask.sent)
         except Exception as error:
             self._fail(ask, error)
 
-    def _begin(self, ask: _Ask, request: PreparedRequest) -> None:
+    def _begin(self, ask: Ask, request: PreparedRequest) -> None:
         """Waits until the API takes a request, counts it and sends it.
 
         Raises:
             AnalyticsApiError: If the request leads to another host than the API's, or the API asks
                 to wait for longer than a load waits.
         """
-        origin = _origin(request)
-        if origin != self._origin:
-            raise AnalyticsApiError(
-                f"The API sent a request on to {origin}, another address than "
-                "ANALYTICS_BASE_URL: nothing was sent there. If the API has moved, set the new one."
-            )
+        self.outgoing.check_recipient(request)
         self._rate_limit.wait()
         if ask.sent is None:
             ask.sent = request
         self._traffic.count_attempt(request)
         self._asks[self._transport.send(request)] = ask
 
-    def _prepare(self, request: Request) -> PreparedRequest:
-        # Cookies and hooks, of which there are none, would take a third of the time.
-        prepared = PreparedRequest()
-        prepared.prepare_method(str(request.method).upper())
-        prepared.prepare_url(request.url, {**self._params, **(request.params or {})})
-        prepared.prepare_headers({**self._headers, **request.headers})
-        if request.data or request.json is not None:
-            prepared.prepare_body(request.data, None, request.json)
-        if request.auth:
-            prepared.prepare_auth(request.auth)
-        return prepared
-
     def _take(
         self,
-        ask: _Ask,
+        ask: Ask,
         request: PreparedRequest,
         outcome: CurlResponse | exceptions.RequestException,
     ) -> None:
@@ -375,13 +274,13 @@ class ApiClient:
             self._note_failure(request, error)
             self._fail(ask, error)
 
-    def _follow(self, ask: _Ask, request: PreparedRequest, response: CurlResponse) -> None:
+    def _follow(self, ask: Ask, request: PreparedRequest, response: CurlResponse) -> None:
         ask.redirects += 1
         if ask.redirects > DEFAULT_REDIRECT_LIMIT:
             raise exceptions.TooManyRedirects("It is sent on for ever.", request=request)
-        self._begin(ask, _redirected(request, response))
+        self._begin(ask, redirected(request, response))
 
-    def _read(self, ask: _Ask, response: CurlResponse) -> None:
+    def _read(self, ask: Ask, response: CurlResponse) -> None:
         reading = ask.reading
         if carries_json(response):
             parse_once(response)
@@ -398,7 +297,7 @@ class ApiClient:
             self._bytes_kept += size
             self._note_requests(reading, following)
 
-    def _fail(self, ask: _Ask, error: Exception) -> None:
+    def _fail(self, ask: Ask, error: Exception) -> None:
         ask.error, ask.ended_at = error, time.monotonic()
         ask.reading.under_way -= 1
         if not ask.reading.is_closed:
@@ -412,83 +311,6 @@ class ApiClient:
                 f"{request_line(request)} {_what_came(error)}: it is asked again, "
                 f"{attempt} of {attempts} attempts are made."
             )
-
-
-@dataclass(eq=False)
-class _Reading:
-    """A list that is asked for.
-
-    Attributes:
-        readable: The list.
-        pages: The pages that have come, with the bytes of their answers.
-        failed: The requests that were answered by no page.
-        unanswered: How many requests are to be answered, these included.
-        under_way: How many of them were sent.
-        is_closed: Whether nobody reads it any more.
-    """
-
-    readable: Any
-    pages: deque[tuple[Page, int]] = field(default_factory=deque)
-    failed: deque[_Ask] = field(default_factory=deque)
-    unanswered: int = 0
-    under_way: int = 0
-    is_closed: bool = False
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more comes of it."""
-        return not self.pages and not self.unanswered
-
-
-@dataclass(eq=False)
-class _Ask:
-    """A request of a list, until it is answered.
-
-    Attributes:
-        reading: The list.
-        request: The request.
-        sent: What was sent for it; each retry sends the same.
-        error: What came instead of a page.
-        ended_at: When that came, on the monotonic clock.
-        redirects: How often it was sent on.
-        is_answered: Whether a page came.
-    """
-
-    reading: _Reading
-    request: Request
-    sent: PreparedRequest | None = None
-    error: Exception | None = None
-    ended_at: float = 0.0
-    redirects: int = 0
-    is_answered: bool = False
-
-
-def _way(base_url: str, timeout: float) -> Way:
-    """How requests are sent: proxies and certificates of the environment are looked up once."""
-    with Session() as session:
-        environment = session.merge_environment_settings(base_url, {}, None, None, None)
-    verify = environment["verify"]
-    if isinstance(verify, str) and not Path(verify).exists():
-        raise SettingError(
-            f"REQUESTS_CA_BUNDLE names {verify}, which is no file: correct or unset it."
-        )
-    return Way(timeout, True if verify is None else verify, environment["proxies"])
-
-
-def _origin(request: PreparedRequest) -> str:
-    parts = urlsplit(str(request.url))
-    # Without a user and a password: a redirect may hold them, and this is shown.
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
-
-
-def _redirected(request: PreparedRequest, response: Response) -> PreparedRequest:
-    """The request that a redirect asks for (RFC 9110, 15.4)."""
-    following = request.copy()
-    following.prepare_url(urljoin(str(request.url), response.headers["Location"]), None)
-    SessionRedirectMixin().rebuild_method(following, response)
-    if following.method != request.method:
-        following.body = None
-    return following
 
 
 def _what_came(error: Exception) -> str:

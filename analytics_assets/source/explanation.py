@@ -16,7 +16,6 @@ from requests import Response, codes
 from requests.exceptions import HTTPError, ProxyError, RequestException
 
 from analytics_assets.source.api_words import words_of
-from analytics_assets.source.client import RETRIED_ERRORS, RetryPolicy
 from analytics_assets.source.errors import (
     AnalyticsError,
     first_line,
@@ -24,6 +23,7 @@ from analytics_assets.source.errors import (
     what_happened,
 )
 from analytics_assets.source.proxy import proxy_for
+from analytics_assets.source.retry import RETRIED_ERRORS, RetryPolicy
 from analytics_assets.source.unanswered import MOST_PARENTS_NAMED, Unanswered
 
 # As the operating system words it, and all libraries repeat it.

@@ -23,10 +23,10 @@ class Lists:
 
         Args:
             resource: The resource.
-            client: Asks the API.
+            client: Asks the API, by requests that are made here.
         """
         self._resource = resource
-        self._client = client
+        self._outgoing = client.outgoing
         self._plan = plan_lists(resource)
         self._path = quoted_path(resource.path)
 
@@ -55,7 +55,7 @@ class Lists:
             params: Query parameters beside, or instead of, those of the configuration.
         """
         endpoint = self._resource.endpoint
-        return self._client.request(
+        return self._outgoing.request(
             expand_placeholders(self._path, values),
             endpoint.get("method") or "GET",
             params={**expand_placeholders(endpoint.get("params") or {}, values), **params},

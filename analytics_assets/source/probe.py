@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from requests import Request, Response
 
 from analytics_assets.configuration.resource import Resource
-from analytics_assets.source.client import ApiClient, RetryPolicy
+from analytics_assets.source.client import ApiClient
 from analytics_assets.source.records import Page
+from analytics_assets.source.retry import RetryPolicy
 
 
 class _Probe:
@@ -40,7 +41,7 @@ def probe(resource: Resource, client: ApiClient, retry: RetryPolicy) -> None:
         RequestException: If the answer is one of these, or there is none.
     """
     endpoint = resource.endpoint
-    request = client.request(
+    request = client.outgoing.request(
         resource.path, params=endpoint.get("params"), headers=endpoint.get("headers")
     )
     for _, pages in client.fetch([_Probe(request, retry)]):

@@ -26,7 +26,7 @@ from analytics_assets.assets.factory import POOL
 from analytics_assets.assets.failures import failing_in_one_sentence
 from analytics_assets.execution import stopping
 from analytics_assets.execution.stopping import watching
-from analytics_assets.source.client import RetryPolicy
+from analytics_assets.source.retry import RetryPolicy
 from harness.demo_api import DemoApi
 from harness.interrupted import Commands, Ending, Moment, commands
 from harness.processes import REPOSITORY, TIMEOUT
