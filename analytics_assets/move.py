@@ -255,7 +255,8 @@ def _table(
             moved = _without_nul(table, columns)
             yield _marked(moved, newest) if is_to_be_marked else moved
 
-    return DltSource(dataset.schema, name, [rows])
+    # A schema of its own: dlt adds to it the columns that the file, which is still read, has not.
+    return DltSource(dataset.schema.clone(), name, [rows])
 
 
 def _marked(table: pa.Table, newest: str) -> pa.Table:
