@@ -67,7 +67,7 @@ PLANS_ELSEWHERE = [
 THREE_IN_A_ROW = [
     Death("extract", 100, waits=False),
     Death("normalize", 150, waits=True),
-    Death("load", 40, waits=False),
+    Death("load", 20, waits=False),
 ]
 
 # When the rows of a load are committed, and the load is not yet recorded.
