@@ -84,6 +84,8 @@ def test_a_load_that_has_waited_is_later_than_what_it_waited_for(
     records = files.folder / "analytics" / "_dlt_loads"
     (first,) = records.iterdir()
     record = json.loads(first.read_text())
+    ((person,),) = demo_api.rows("user")
+    demo_api.control("POST", f"/rows/user?id={person}", set={"username": "changed"})
     ahead, log = time.time() + 20, tmp_path / "log"
     with FileLock(files.folder / "analytics.user.lock"):
         process = start_cli(*MATERIALIZE, "analytics/user", api=demo_api, log=log)
@@ -119,16 +121,19 @@ def test_files_do_not_pile_up(
 ) -> None:
     monkeypatch.setenv("DESTINATION__FILESYSTEM__MAX_STATE_FILES", "2")
     folder = files.folder / "analytics"
-    project = Project(tmp_path, demo_api.url, store=files)
+    project = Project(tmp_path, demo_api.url, store=files, most_rows_gone=1.0)
     project.load_all("teams")
     table = DeltaTable(folder / "teams")
     row_schema = table.to_pyarrow_table().schema
     # As years of loads leave them.
     row = table.to_pyarrow_table().to_pylist()[0]
     for number in range(MOST_FILES):
-        added = pa.Table.from_pylist([{**row, "id": f"of load {number}"}], row_schema)
+        of_load = {"id": f"of load {number}", "_dlt_id": f"digest {number}"}
+        added = pa.Table.from_pylist([{**row, **of_load}], row_schema)
         write_deltalake(table, added, mode="append")
-    for _ in range(3):
+    ((team,), *_) = demo_api.rows("teams")
+    for number in range(3):
+        demo_api.control("POST", f"/rows/teams?id={team}", set={"description": f"{number}"})
         project.load_all("teams")
     stored = project.rows("teams")
     assert len(stored) == MOST_FILES + len(demo_api.rows("teams"))

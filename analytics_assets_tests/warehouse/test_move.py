@@ -163,9 +163,8 @@ def test_a_second_move_leaves_what_was_loaded_there_alone(
     assert not refused.stdout
     assert re.fullmatch(
         r"Nothing was moved, for the new warehouse holds what is not from this file: deployments "
-        r"\(loaded at [\d: -]+ UTC, 2 rows\), auth_tokens \(loaded at [\d: -]+ UTC, 0 rows\), "
-        r"aliases \(loaded at [\d: -]+ UTC, 60 rows\); add --overwrite to let the file's rows "
-        r"replace it\.\n",
+        r"\(loaded at [\d: -]+ UTC, 2 rows\), aliases \(loaded at [\d: -]+ UTC, 1 row\); "
+        r"add --overwrite to let the file's rows replace it\.\n",
         refused.stderr,
     )
     assert {name: project.rows(name) for name in names} == before

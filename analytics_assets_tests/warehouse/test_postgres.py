@@ -197,6 +197,8 @@ def test_a_load_that_has_waited_is_later_than_what_it_waited_for(
 ) -> None:
     project = Project(tmp_path, demo_api.url, store=database)
     project.load_all("user")
+    ((person,),) = demo_api.rows("user")
+    demo_api.control("POST", f"/rows/user?id={person}", set={"username": "changed"})
     ahead = time.time() + 8
     record = (
         "INSERT INTO analytics._dlt_loads (load_id, schema_name, status, inserted_at) "
