@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -18,6 +19,7 @@ from analytics_assets.source.outgoing import Outgoing, redirected
 from analytics_assets.source.rate_limit import RateLimit
 from analytics_assets.source.reading import Ask, Readable, Reading
 from analytics_assets.source.records import Page
+from analytics_assets.source.request_secrets import hide_secrets
 from analytics_assets.source.retry import RetryPolicy
 from analytics_assets.source.traffic import Traffic
 from analytics_assets.source.transfer import CurlResponse, Transfer
@@ -31,6 +33,9 @@ ANSWERS_AHEAD = 4
 """Answers that are kept until their list is read, to each connection; errors are some, too."""
 BYTES_AHEAD = 16_000_000
 """Bytes of such answers from which on no further one is asked for."""
+
+LOG = logging.getLogger("dlt")
+"""dlt's, as its own source of REST APIs tells each request at DEBUG."""
 
 List = TypeVar("List", bound=Readable)
 
@@ -252,6 +257,8 @@ class ApiClient:
         if ask.sent is None:
             ask.sent = request
         self._traffic.count_attempt(request)
+        if LOG.isEnabledFor(logging.DEBUG):
+            LOG.debug(f"Sending {request.method} {hide_secrets(str(request.url))}")
         self._asks[self._transport.send(request)] = ask
 
     def _take(

@@ -168,8 +168,9 @@ def test_loads_that_succeed_are_rejected_or_time_out_leave_no_secret(
     assert "Steps failed: ['aliases', 'auth_tokens']" in log
     assert "GET /v5/user/tokens answered 403" in log
     assert "GET /v4/aliases was not answered in time" in log
-    made = f"Making GET request to {secretive_api.url}/v2/user with params="
-    assert made in log, "the debug log of what sends requests is on"
+    assert f"Sending GET {secretive_api.url}/v2/user?" in log, (
+        "the debug log of what sends requests is on"
+    )
     assert leaks(folder) == []
 
 
