@@ -99,8 +99,9 @@ def test_a_child_asks_only_for_parents_of_the_latest_listing(
 @pytest.mark.long(reason="several loads each")
 @pytest.mark.usefixtures("all_loaded")
 def test_after_an_empty_listing_a_child_asks_for_no_parent(
-    project: Project, demo_api: DemoApi
+    tmp_path: Path, demo_api: DemoApi
 ) -> None:
+    project = Project(tmp_path, demo_api.url, most_rows_gone=1.0)
     for (team,) in demo_api.rows("teams"):
         demo_api.control("DELETE", f"/rows/teams?id={team}")
     project.load_all("teams")
