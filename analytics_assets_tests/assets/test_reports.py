@@ -309,7 +309,7 @@ def test_the_log_says_what_is_asked_for_since_when_and_what_came(
     project.load_all(*names)
     second = capfd.readouterr().err
     assert all(2 <= len(lines_of(name, log)) < 15 for name in names for log in (first, second))
-    asked, again, since, came = lines_of("deployments", second)
+    asked, since, again, came = lines_of("deployments", second)
     assert asked == "GET /v6/deployments: what is newer than 3 days before its newest row."
     assert again.startswith("GET /v6/deployments answered 503: it is asked again, 1 of 4 attempts")
     assert since == "Asked for what is newer than 2026-05-29 11:59 UTC."
